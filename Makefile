@@ -1,0 +1,73 @@
+# make hpo MODEL=psann BUDGET=2M     builds .venv if it is missing, runs or resumes the study
+# make test                          builds the same .venv with the test tools, runs the tests
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+# Any Python from 3.11 on; PYTHON=/path/to/python chooses one.
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+# A variable counts only from make's command line, so that an unrelated MODEL in the environment does not.
+quote = '$(subst ','\'',$(1))'
+given = $(filter command line,$(origin $(1)))
+flag = $(if $(given),$(2) $(call quote,$($(1))))
+VARIABLES := MODEL BUDGET DATA TASK HORIZON CONTEXT THRESHOLD FEATURES SPLIT LOSS OBJECTIVE TRIALS EPOCHS \
+	LIMIT SEED WORKERS DEVICE EXPERIMENT OUT STORAGE STUDY
+lower = $(shell echo $(1) | tr A-Z a-z)
+FLAGS = $(foreach v,$(VARIABLES),$(call flag,$(v),--$(call lower,$(v)))) $(if $(call given,ARGS),$(ARGS))
+PLACE = $(call flag,OUT,--out) $(call flag,STORAGE,--storage)
+
+.PHONY: help hpo test check lint typecheck test-slow summary dashboard bench clean install install-test
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+hpo: .venv/installed ## Run or resume a study: make hpo MODEL=psann BUDGET=2M
+	@$(BIN)/hpo run $(FLAGS)
+
+summary: .venv/installed ## Write a study's summary again: make summary EXPERIMENT=sp500_psann_h1_2M
+	@$(BIN)/hpo summary $(call flag,EXPERIMENT,--experiment) $(PLACE) $(if $(call given,ARGS),$(ARGS))
+
+dashboard: .venv/installed ## Browse all studies on http://127.0.0.1:8080
+	@$(BIN)/hpo dashboard $(PLACE) $(if $(call given,ARGS),$(ARGS))
+
+test: .venv/installed-test ## Run the tests, but for the slow ones
+	@$(BIN)/python -m pytest -m "not slow and not benchmark" $(if $(call given,ARGS),$(ARGS))
+
+test-slow: .venv/installed-test ## Run the slow tests
+	@$(BIN)/python -m pytest -m slow
+
+bench: .venv/installed-test ## Run the benchmarks
+	@$(BIN)/python -m pytest -m benchmark -s tests/benchmarks
+
+lint: .venv/installed-test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+# mypy does not know of the path hook in hpo/__init__.py: show it the tree as it is installed.
+typecheck: .venv/installed-test
+	@rm -rf build/tree && mkdir -p build/tree && cp -r hpo build/tree/hpo
+	@cp -r models data studies build/tree/hpo/
+	@cd build/tree && ../../$(BIN)/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache -p hpo
+
+check: lint typecheck test test-slow bench ## Everything: lint, types, tests, benchmarks
+
+clean: ## Remove what builds and tests leave; outputs/ and .venv/ stay
+	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+install: .venv/installed ## Build .venv
+install-test: .venv/installed-test ## Build .venv with the test tools
+
+.venv/installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or give PYTHON=/path/to/python"; exit 1; }
+	@echo "building .venv with $(PYTHON) (once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(INSTALL) --editable .
+	@touch $@
+
+.venv/installed-test: .venv/installed
+	@echo "adding the test tools to .venv (once)"
+	@$(INSTALL) --editable '.[test]'
+	@touch $@

@@ -1,0 +1,39 @@
+"""Locks that the system takes back when their holder dies, however it dies."""
+
+import fcntl
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+
+class FileLock:
+    """An exclusive lock on a file, held until released or until the process is gone.
+
+    The empty file stays behind; that means nothing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Name the lock; nothing is taken yet."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("a")
+
+    def try_acquire(self) -> bool:
+        """Take the lock if nobody holds it."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def release(self) -> None:
+        """Give the lock back."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()

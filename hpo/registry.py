@@ -1,0 +1,54 @@
+"""The only door to the catalogues of models and data: names in, families and data out."""
+
+from hpo.config import StudyConfig
+from hpo.data import DATASETS, prepare
+from hpo.data.base import DataRequest, ForecastData
+from hpo.errors import DatasetError, UnknownNameError
+from hpo.models import FAMILIES
+from hpo.models.base import ForecastShape, ModelFamily
+
+
+def get_family(name: str) -> ModelFamily:
+    """The model family of that name.
+
+    Raises:
+        UnknownNameError: There is none; the nearest is named.
+    """
+    if name not in FAMILIES:
+        raise UnknownNameError("model", name, FAMILIES)
+    return FAMILIES[name]
+
+
+def load_data(config: StudyConfig) -> ForecastData:
+    """Load a study's data, split and scaled.
+
+    Raises:
+        UnknownNameError: There is no such data set.
+        DatasetError: The data cannot be had, or cannot serve this task, context or horizon.
+    """
+    section = config.data
+    if section.data not in DATASETS:
+        raise UnknownNameError("data set", section.data, DATASETS)
+    request = DataRequest(
+        context_length=section.context,
+        horizon=section.horizon,
+        task=section.task,
+        threshold=section.threshold / 100,
+        features=section.features,
+        split=section.split,
+        limit=section.limit,
+    )
+    try:
+        return prepare(section.data, request)
+    except ValueError as error:
+        raise DatasetError(f"data {section.data}: {error}") from error
+
+
+def shape_of(data: ForecastData) -> ForecastShape:
+    """What a model needs to know of the data."""
+    return ForecastShape(
+        context_length=data.context_length,
+        n_channels=data.features.shape[1],
+        n_outputs=data.targets.shape[1],
+        target_channels=data.table.target_channels,
+    )

@@ -1,0 +1,9 @@
+"""The catalogue of model families: one file and one line each."""
+
+from . import mlp, psann
+from .base import ModelFamily
+
+FAMILIES: dict[str, ModelFamily] = {
+    "psann": psann.FAMILY,
+    "mlp": mlp.FAMILY,
+}

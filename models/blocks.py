@@ -1,0 +1,73 @@
+"""Parts that several families share.
+
+Legend: B batch, L context_length, C channels, H horizon, K target columns.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from .base import ForecastShape, Normalisation
+
+
+class WindowNorm(nn.Module):
+    """Normalises each window by its own past and undoes it on the forecast.
+
+    ``revin`` is reversible instance normalisation (Kim et al., ICLR 2022): each channel of a window is
+    centred and scaled by its own mean and standard deviation, then a learnt affine map. ``last``
+    subtracts the window's last row (the normalisation of NLinear, Zeng et al., AAAI 2023). Outputs that
+    are not values of channels (logits) pass through :meth:`restore` unchanged.
+    """
+
+    EPSILON = 1e-5
+
+    def __init__(self, kind: Normalisation, shape: ForecastShape) -> None:
+        """Make the normalisation of one model.
+
+        Args:
+            kind: "none", "revin" or "last".
+            shape: The task's shape; its target channels say which outputs are restored.
+        """
+        super().__init__()
+        self.kind = kind
+        self.target_channels = list(shape.target_channels)
+        if kind == "revin":
+            self.weight = nn.Parameter(torch.ones(shape.n_channels))
+            self.bias = nn.Parameter(torch.zeros(shape.n_channels))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Normalise (B, L, C); also returns the shift and the scale, each (B, 1, C)."""
+        if self.kind == "revin":
+            shift = x.mean(dim=1, keepdim=True)
+            scale = (x.var(dim=1, keepdim=True, unbiased=False) + self.EPSILON).sqrt()
+            return (x - shift) / scale * self.weight + self.bias, shift, scale
+        if self.kind == "last":
+            shift = x[:, -1:, :]
+            return x - shift, shift, torch.ones_like(shift)
+        shift = torch.zeros_like(x[:, -1:, :])
+        return x, shift, torch.ones_like(shift)
+
+    def restore(self, y: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+        """Undo the normalisation on outputs (B, H * K) that forecast the target channels."""
+        if self.kind == "none" or not self.target_channels:
+            return y
+        k = self.target_channels
+        steps = y.reshape(len(y), -1, len(k))
+        if self.kind == "revin":
+            steps = (steps - self.bias[k]) / (self.weight[k] + self.EPSILON**2)
+        return (steps * scale[:, :, k] + shift[:, :, k]).flatten(1)
+
+
+class Normalised(nn.Module):
+    """A core that sees normalised windows (B, L, C) and whose forecast is restored to the data's scale."""
+
+    def __init__(self, core: nn.Module, kind: Normalisation, shape: ForecastShape) -> None:
+        """Wrap a core that maps (B, L, C) to (B, O)."""
+        super().__init__()
+        self.norm = WindowNorm(kind, shape)
+        self.core = core
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, L, C) -> (B, O)."""
+        x, shift, scale = self.norm(x)
+        y: Tensor = self.core(x)
+        return self.norm.restore(y, shift, scale)
