@@ -27,7 +27,8 @@ def parse_budget(text: str) -> int:
     value = float(match[1]) * _SUFFIXES[match[2].lower()] if match else 0.0
     if value < 1 or value > 1e12:
         raise BudgetError(
-            f"budget must be a positive number of parameters such as 750k, 2M, 20M, 200M or 1.5M, got {text!r}"
+            "budget must be a positive number of parameters such as 750k, 2M, 20M, 200M or 1.5M, "
+            f"got {text!r}"
         )
     return round(value)
 
@@ -52,6 +53,14 @@ def format_budget(budget: int) -> str:
         if scaled >= 1 and round(float(text) * _SUFFIXES[suffix.lower()]) == budget and "e" not in text:
             return text + suffix
     return str(budget)
+
+
+def format_count(count: int) -> str:
+    """A parameter count for people, to three digits: 884k, 2.00M, 1.99B."""
+    for suffix in ("B", "M", "k"):
+        if count >= 0.9995 * _SUFFIXES[suffix.lower()]:
+            return f"{count / _SUFFIXES[suffix.lower()]:#.3g}".rstrip(".") + suffix
+    return str(count)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ def resolve_device(wanted: str) -> str:
 
 
 def precision_of(device: str) -> str:
-    """ "bf16" where the processor multiplies in it, "fp32" elsewhere (an emulated bf16 is slower)."""
+    """bf16 where the processor multiplies in it, fp32 elsewhere: emulated bf16 is slower."""
     if device == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from hpo.budget import format_budget
+from hpo.budget import format_count
 from hpo.records import TrialRecord
 
 _PLAIN_SECONDS = 10.0
@@ -52,7 +52,7 @@ def describe(record: TrialRecord) -> str:
     heads = f" h{a.n_heads}" if a.n_heads else ""
     return (
         f"{record.origin} | {a.family} {a.d_model}x{a.n_layers}{heads}, "
-        f"{format_budget(a.param_count)} params, lr {t.learning_rate:.2g}, wd {t.weight_decay:.2g}, "
+        f"{format_count(a.param_count)} params, lr {t.learning_rate:.2g}, wd {t.weight_decay:.2g}, "
         f"dropout {t.dropout:.2g}, batch {t.batch_size}, {t.normalisation}"
     )
 
@@ -111,7 +111,7 @@ class PlainDisplay:
         if time.monotonic() - self._last_line > _PLAIN_SECONDS:
             self.message(
                 f"trial {record.trial_number} epoch {epoch}/{record.training.epochs_planned}: "
-                f"{record.objective.name} {val_loss:.4f}"
+                f"{_epoch_note(record, val_loss, best)}"
             )
 
     def trial_ended(self, record: TrialRecord, n_finished: int, best: TrialRecord | None) -> None:
@@ -167,7 +167,7 @@ class LiveDisplay:
 
     def epoch_ended(self, record: TrialRecord, epoch: int, val_loss: float, best: float | None) -> None:
         """Move the trial's bar."""
-        note = f"{record.objective.name} {val_loss:.4f}" + (f" best {best:.4f}" if best is not None else "")
+        note = _epoch_note(record, val_loss, best)
         self._progress.update(self._trials[record.trial_number], completed=epoch, note=note)
 
     def trial_ended(self, record: TrialRecord, n_finished: int, best: TrialRecord | None) -> None:
@@ -185,6 +185,10 @@ def make_display(n_trials: int, n_finished: int) -> Display:
     if sys.stdout.isatty():
         return LiveDisplay(n_trials, n_finished)
     return PlainDisplay(n_trials, n_finished)
+
+
+def _epoch_note(record: TrialRecord, val_loss: float, best: float | None) -> str:
+    return f"{record.objective.name} {val_loss:.4f}" + (f", best {best:.4f}" if best is not None else "")
 
 
 def _clock(seconds: float) -> str:

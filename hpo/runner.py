@@ -25,8 +25,8 @@ from hpo.progress import Display
 from hpo.records import TrialRecord, rank, read_record, write_record
 from hpo.space import TrialSeededTPESampler, to_distributions
 from hpo.storage import FINISHED, ORIGIN, attach_record, check_identity, record_of, stored_fields
-from hpo.trial import DIRECTION, StudyContext, final_record, intent_record, make_job
 from hpo.train import EpochResult
+from hpo.trial import DIRECTION, StudyContext, final_record, intent_record, make_job
 from hpo.worker import Failed, InterruptedTrialError, run_in_child
 
 logger = logging.getLogger(__name__)
@@ -123,9 +123,7 @@ class Runner:
         with FileLock(self.config.files.locks / "claim"):
             for stored in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
                 lock = FileLock(self.config.files.locks / f"trial_{stored.number:04d}")
-                if not lock.try_acquire():
-                    lock.release()
-                elif self._already_done(stored):
+                if not lock.try_acquire() or self._already_done(stored):
                     lock.release()
                 else:
                     return Claim(self._ask(stored), lock)
@@ -235,7 +233,7 @@ class Runner:
         return len(peers) >= MIN_TRIALS_TO_PRUNE and best > statistics.median(peers)
 
     def _finish(self, trial: Trial, record: TrialRecord) -> None:
-        """Keep a result: what the dashboard shows, the file, the storage, the study's files; in this order."""
+        """Keep a result: for the dashboard, on disk, in storage, in the study's files; in this order."""
         for name, value in _dashboard_attrs(record).items():
             trial.set_user_attr(name, value)
         for name, violation in record.constraints.items():

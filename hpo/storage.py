@@ -19,6 +19,9 @@ from sqlalchemy.engine import make_url
 from hpo.errors import ConfigError, StorageError, UnknownNameError
 from hpo.records import TrialRecord
 
+__all__ = ["FrozenTrial", "RDBStorage", "Study"]
+"""Optuna's own types, for modules that only name them."""
+
 IDENTITY = "hpo:identity"
 """Study attribute: what makes the study itself."""
 
@@ -56,6 +59,7 @@ def open_storage(url: str) -> RDBStorage:
         raise ConfigError(
             f"storage: not a database URL such as sqlite:///outputs/studies.db, got {url!r}"
         ) from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     sqlite = parsed.get_backend_name() == "sqlite"
     if sqlite and parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
@@ -125,7 +129,8 @@ def check_identity(study: Study, identity: dict[str, Any]) -> None:
     if stored is None:
         if study.get_trials(deepcopy=False):
             raise ConfigError(
-                f"study {study.study_name!r} in this storage was not made by hpo; give --experiment another name"
+                f"study {study.study_name!r} in this storage was not made by hpo; "
+                "give --experiment another name"
             )
         study.set_user_attr(IDENTITY, identity)
         return

@@ -4,7 +4,6 @@ import logging
 import signal
 import sys
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,8 +12,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
 from typing import Any
-
-import optuna
 
 from hpo.config import StudyConfig
 from hpo.errors import ConfigError, HpoError, StorageError
@@ -27,7 +24,7 @@ from hpo.records import TrialRecord, rank, read_records
 from hpo.references import best_reference, reference_metrics
 from hpo.registry import get_family, load_data, shape_of
 from hpo.runner import Runner, prepare_study
-from hpo.storage import load_records, load_study, open_existing, open_storage
+from hpo.storage import RDBStorage, Study, load_records, load_study, open_existing, open_storage
 from hpo.summary import write_summary
 from hpo.trial import StudyContext, code_version, split_parts
 from hpo.worker import start_fork_server
@@ -95,7 +92,7 @@ def run_study(config: StudyConfig, command: list[str]) -> StudyOutcome:
     return StudyOutcome(records=records, files=files, storage_url=config.storage_url, interrupted=interrupted)
 
 
-def load_records_finished(study: optuna.Study) -> list[TrialRecord]:
+def load_records_finished(study: Study) -> list[TrialRecord]:
     """The records of trials that ended."""
     return [record for record in load_records(study) if record.state != "RUNNING"]
 
@@ -175,9 +172,7 @@ def _check_output(config: StudyConfig) -> None:
 
 
 @contextmanager
-def _storage_for(config: StudyConfig) -> Iterator[optuna.storages.RDBStorage]:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+def _storage_for(config: StudyConfig) -> Iterator[RDBStorage]:
     storage = open_storage(config.storage_url)
     try:
         yield storage

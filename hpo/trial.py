@@ -9,8 +9,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-import optuna
-
 from hpo.config import StudyConfig
 from hpo.data.base import ForecastData
 from hpo.hardware import n_cores, precision_of
@@ -35,7 +33,7 @@ from hpo.records import (
 )
 from hpo.references import best_reference, skill
 from hpo.space import trial_seed
-from hpo.storage import ORIGIN, stored_fields, to_utc
+from hpo.storage import ORIGIN, FrozenTrial, stored_fields, to_utc
 from hpo.train import EpochResult, TrainSettings
 from hpo.worker import Failed, Finished, Job
 
@@ -120,7 +118,7 @@ def split_parts(data: ForecastData) -> dict[str, Part]:
 
 def intent_record(
     context: StudyContext,
-    trial: optuna.trial.FrozenTrial,
+    trial: FrozenTrial,
     study_name: str,
     previous: TrialRecord | None,
 ) -> TrialRecord:
@@ -275,7 +273,7 @@ def final_record(
 
 
 def _failed_fields(outcome: Failed, curve: Sequence[EpochResult]) -> dict[str, Any]:
-    """Divergence and out-of-memory are outcomes of the config, for the sampler to learn; the rest are bugs."""
+    """Divergence and out-of-memory are the config's outcome, for the sampler to learn; the rest are bugs."""
     infeasible = outcome.kind in ("diverged", "out of memory")
     state: State = "PRUNED" if infeasible else "FAIL"
     return {

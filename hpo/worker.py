@@ -4,7 +4,6 @@ The child trains and reports each epoch; the parent answers whether to go on. Ch
 server that has torch loaded, and end by themselves when their parent is gone.
 """
 
-import logging
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -30,13 +29,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from hpo.files import write_bytes
 from hpo.losses import LossFunction, loss_function, score_function
 from hpo.metrics import binary_metrics, confusion_counts
-from hpo.models import FAMILIES
 from hpo.models.base import ForecastShape, ModelConfig
+from hpo.registry import get_family
 from hpo.train import DivergedError, EpochResult, TrainResult, TrainSettings, Windows, predict, train
 
-logger = logging.getLogger(__name__)
-
 _CONTEXT = multiprocessing.get_context("forkserver")
+# Optimisers and the flop counter import torch._dynamo when first used: 2 s that each child would pay.
+_CONTEXT.set_forkserver_preload([__name__, "torch._dynamo"])
 _POLL_SECONDS = 0.2
 _EXIT_SECONDS = 5.0
 
@@ -124,7 +123,6 @@ class InterruptedTrialError(Exception):
 
 def start_fork_server() -> None:
     """Start the server that children come from, so that its imports overlap with other work."""
-    _CONTEXT.set_forkserver_preload([__name__])
     forkserver.ensure_running()
 
 
@@ -156,14 +154,15 @@ def run_in_child(
                 return _killed(process.exitcode)
             try:
                 message = ours.recv()
-            except EOFError:
+                if isinstance(message, EpochResult):
+                    answer = on_epoch(message)
+                    ours.send(answer)
+                    continue
+            except (EOFError, ConnectionError):
                 process.join(_EXIT_SECONDS)
                 return _killed(process.exitcode)
-            if isinstance(message, EpochResult):
-                ours.send(on_epoch(message))
-            else:
-                assert isinstance(message, Finished | Failed)
-                return message
+            assert isinstance(message, Finished | Failed)
+            return message
     finally:
         process.join(0 if process.is_alive() and stop.is_set() else _EXIT_SECONDS)
         if process.is_alive():
@@ -232,7 +231,7 @@ def _train(job: Job, connection: Connection) -> Finished:
     torch.set_num_threads(job.threads)
     torch.manual_seed(job.seed)
     device = torch.device(job.device)
-    model = FAMILIES[job.family].build(job.model, job.shape).to(device)
+    model = get_family(job.family).build(job.model, job.shape).to(device)
     series = torch.from_numpy(job.features).to(device)
     targets = torch.from_numpy(job.targets).to(device)
     train_windows = Windows(series, targets, job.train_ends, job.shape.context_length)

@@ -13,24 +13,27 @@ class WindowNorm(nn.Module):
     """Normalises each window by its own past and undoes it on the forecast.
 
     ``revin`` is reversible instance normalisation (Kim et al., ICLR 2022): each channel of a window is
-    centred and scaled by its own mean and standard deviation, then a learnt affine map. ``last``
+    centred and scaled by its own mean and standard deviation, then, where ``affine``, mapped by a learnt
+    weight and bias. ``last``
     subtracts the window's last row (the normalisation of NLinear, Zeng et al., AAAI 2023). Outputs that
     are not values of channels (logits) pass through :meth:`restore` unchanged.
     """
 
     EPSILON = 1e-5
 
-    def __init__(self, kind: Normalisation, shape: ForecastShape) -> None:
+    def __init__(self, kind: Normalisation, shape: ForecastShape, affine: bool) -> None:
         """Make the normalisation of one model.
 
         Args:
             kind: "none", "revin" or "last".
             shape: The task's shape; its target channels say which outputs are restored.
+            affine: Whether revin has its learnt map.
         """
         super().__init__()
         self.kind = kind
         self.target_channels = list(shape.target_channels)
-        if kind == "revin":
+        self.affine = affine and kind == "revin"
+        if self.affine:
             self.weight = nn.Parameter(torch.ones(shape.n_channels))
             self.bias = nn.Parameter(torch.zeros(shape.n_channels))
 
@@ -39,7 +42,8 @@ class WindowNorm(nn.Module):
         if self.kind == "revin":
             shift = x.mean(dim=1, keepdim=True)
             scale = (x.var(dim=1, keepdim=True, unbiased=False) + self.EPSILON).sqrt()
-            return (x - shift) / scale * self.weight + self.bias, shift, scale
+            x = (x - shift) / scale
+            return x * self.weight + self.bias if self.affine else x, shift, scale
         if self.kind == "last":
             shift = x[:, -1:, :]
             return x - shift, shift, torch.ones_like(shift)
@@ -52,18 +56,22 @@ class WindowNorm(nn.Module):
             return y
         k = self.target_channels
         steps = y.reshape(len(y), -1, len(k))
-        if self.kind == "revin":
+        if self.affine:
             steps = (steps - self.bias[k]) / (self.weight[k] + self.EPSILON**2)
         return (steps * scale[:, :, k] + shift[:, :, k]).flatten(1)
 
 
 class Normalised(nn.Module):
-    """A core that sees normalised windows (B, L, C) and whose forecast is restored to the data's scale."""
+    """A core that sees normalised windows (B, L, C) and whose forecast is restored to the data's scale.
+
+    For cores that begin with a dense layer over the whole window: revin has no affine map of its own
+    here, since that layer holds one, and without it the window needs no gradient.
+    """
 
     def __init__(self, core: nn.Module, kind: Normalisation, shape: ForecastShape) -> None:
         """Wrap a core that maps (B, L, C) to (B, O)."""
         super().__init__()
-        self.norm = WindowNorm(kind, shape)
+        self.norm = WindowNorm(kind, shape, affine=False)
         self.core = core
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,0 +1,155 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from hpo.losses import loss_function, score_function
+from hpo.train import DivergedError, TrainSettings, Windows, evaluate, predict, train, warmup_cosine
+
+LENGTH, CHANNELS = 8, 2
+
+
+def make_windows(n_rows=400, seed=0):
+    """The label says whether the first channel's mean over the window is positive."""
+    rng = np.random.default_rng(seed)
+    series = rng.standard_normal((n_rows, CHANNELS)).astype(np.float32)
+    ends = np.arange(LENGTH - 1, n_rows)
+    means = np.stack([series[e - LENGTH + 1 : e + 1, 0].mean() for e in ends])
+    targets = np.full((n_rows, 1), np.nan, dtype=np.float32)
+    targets[ends, 0] = means > 0
+    tensors = torch.from_numpy(series), torch.from_numpy(targets)
+    return Windows(*tensors, ends[:280], LENGTH), Windows(*tensors, ends[300:], LENGTH), series
+
+
+def make_model(seed=0):
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Flatten(), nn.Linear(LENGTH * CHANNELS, 16), nn.Tanh(), nn.Linear(16, 1))
+
+
+def settings(**changes):
+    base = {
+        "learning_rate": 3e-2,
+        "weight_decay": 0.0,
+        "batch_size": 32,
+        "micro_batch": 32,
+        "epochs": 12,
+        "patience": 10,
+        "min_delta": 0.001,
+        "clip_norm": 1.0,
+        "precision": "fp32",
+        "seed": 0,
+    }
+    return TrainSettings(**{**base, **changes})
+
+
+def run(model=None, report=lambda row: True, loss="bce", **changes):
+    train_windows, val_windows, _ = make_windows()
+    model = model or make_model()
+    function = loss_function(loss, "binary", 2.0, None)
+    result = train(
+        model, train_windows, val_windows, function, score_function("binary"), settings(**changes), report
+    )
+    return model, result
+
+
+def test_windows_are_the_rows_that_end_at_each_row():
+    train_windows, _, series = make_windows()
+    inputs, targets = train_windows.batch(torch.tensor([0, 5, 279]))
+    for got, end in zip(inputs, (7, 12, 286), strict=True):
+        np.testing.assert_array_equal(got, series[end - LENGTH + 1 : end + 1])
+    assert targets.shape == (3, 1)
+    assert not targets.isnan().any()
+
+
+def test_windows_share_the_series():
+    series, targets = torch.zeros(100, 3), torch.zeros(100, 1)
+    windows = Windows(series, targets, np.arange(9, 100), 10)
+    series[50] = 1.0
+    assert windows.batch(torch.tensor([41]))[0][0, -1].tolist() == [1.0, 1.0, 1.0]
+
+
+def test_it_learns_and_keeps_the_best_epoch():
+    model, result = run()
+    losses = [row.val_loss for row in result.curve]
+    assert losses[-1] < losses[0]
+    assert result.best_value == min(losses)
+    assert result.best_epoch == losses.index(min(losses)) + 1
+    _, val_windows, _ = make_windows()
+    assert evaluate(model, val_windows, score_function("binary"), "fp32") == pytest.approx(min(losses))
+    accuracy = np.mean(
+        (predict(model, val_windows, "fp32") > 0) == val_windows.batch(torch.arange(93))[1].numpy()
+    )
+    assert accuracy > 0.9
+
+
+@pytest.mark.parametrize("micro_batch", [1, 7, 16, 32])
+def test_any_split_of_the_batch_gives_the_same_training(micro_batch):
+    whole, split = run(epochs=3)[1], run(epochs=3, micro_batch=micro_batch)[1]
+    for a, b in zip(whole.curve, split.curve, strict=True):
+        assert a.val_loss == pytest.approx(b.val_loss, rel=1e-4)
+        assert a.train_loss == pytest.approx(b.train_loss, rel=1e-4)
+
+
+def test_the_same_seed_repeats_to_the_bit_and_another_does_not():
+    first, second, other = (run(epochs=3, seed=seed)[1] for seed in (5, 5, 6))
+    assert [r.val_loss for r in first.curve] == [r.val_loss for r in second.curve]
+    assert [r.val_loss for r in first.curve] != [r.val_loss for r in other.curve]
+
+
+def test_it_stops_when_nothing_improves():
+    _, result = run(learning_rate=1e-12, epochs=50, patience=4)
+    assert result.stopped_because == "early stopping"
+    assert len(result.curve) == 5, "the first epoch sets the mark, four more do not beat it"
+
+
+def test_the_report_can_stop_it():
+    _, result = run(report=lambda row: row.epoch < 3)
+    assert [row.epoch for row in result.curve] == [1, 2, 3]
+    assert result.stopped_because == "report"
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_ends_it_at_once(bad):
+    class Broken(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(1))
+            self.calls = 0
+
+        def forward(self, x):
+            self.calls += 1
+            return x[:, 0, :1] * self.weight + (bad if self.calls == 3 else 0.0)
+
+    model = Broken()
+    with pytest.raises(DivergedError):
+        run(model=model)
+    assert model.calls == 3
+
+
+def test_weight_decay_acts_on_matrices_alone():
+    torch.manual_seed(0)
+    model = make_model()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(1.0)
+    # A rate this small leaves decay as the only visible change: p <- p (1 - lr * decay).
+    run(model=model, learning_rate=1e-3, weight_decay=100.0, epochs=1, clip_norm=1e-12)
+    decayed = {name: p.detach().mean().item() for name, p in model.named_parameters()}
+    assert decayed["1.weight"] < 0.95
+    assert decayed["1.bias"] == pytest.approx(1.0, abs=0.02)
+
+
+def test_the_schedule_warms_up_and_ends_at_zero():
+    factor = warmup_cosine(1000)
+    assert [factor(0), factor(49)] == pytest.approx([1 / 50, 1.0])
+    assert factor(525) == pytest.approx(0.5, abs=0.01)
+    assert factor(1000) == pytest.approx(0.0, abs=1e-9)
+    assert all(0 <= factor(step) <= 1 for step in range(1200))
+    assert warmup_cosine(1)(0) == 1.0
+
+
+def test_bf16_stays_near_fp32():
+    a, b = run(epochs=2)[1], run(epochs=2, precision="bf16")[1]
+    assert a.curve[-1].val_loss == pytest.approx(b.curve[-1].val_loss, rel=0.05)

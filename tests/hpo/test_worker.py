@@ -1,0 +1,192 @@
+"""Real children: they train, crash, are killed, and leave with their parent."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import psutil
+import pytest
+from safetensors.torch import load_file
+
+from hpo.models.base import ForecastShape
+from hpo.models.mlp import MlpConfig
+from hpo.train import TrainSettings
+from hpo.worker import Failed, Finished, InterruptedTrialError, Job, run_in_child
+
+ROWS, LENGTH, CHANNELS = 300, 8, 2
+
+
+@pytest.fixture
+def job(tmp_path):
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((ROWS, CHANNELS)).astype(np.float32)
+    targets = (features[:, :1] > 0).astype(np.float32)
+    return Job(
+        family="mlp",
+        model=MlpConfig(d_model=16, n_layers=2, dropout=0.1, normalisation="none"),
+        shape=ForecastShape(context_length=LENGTH, n_channels=CHANNELS, n_outputs=1),
+        task="binary",
+        features=features,
+        targets=targets,
+        train_ends=np.arange(7, 200),
+        val_ends=np.arange(210, 300),
+        loss="bce",
+        focal_gamma=2.0,
+        focal_alpha=None,
+        settings=TrainSettings(
+            learning_rate=1e-2,
+            weight_decay=0.0,
+            batch_size=32,
+            micro_batch=32,
+            epochs=8,
+            patience=10,
+            min_delta=0.001,
+            clip_norm=1.0,
+            precision="fp32",
+            seed=0,
+        ),
+        seed=0,
+        device="cpu",
+        threads=1,
+        weights=tmp_path / "best.safetensors",
+        beats=math.inf,
+    )
+
+
+def run(job, on_epoch=lambda row: True):
+    return run_in_child(job, on_epoch, threading.Event())
+
+
+def test_a_trial_trains_and_keeps_its_best_weights(job):
+    rows = []
+    outcome = run(job, lambda row: rows.append(row) or True)
+    assert isinstance(outcome, Finished)
+    assert outcome.best_value == min(row.val_loss for row in rows)
+    assert rows[-1].val_loss < rows[0].val_loss
+    assert outcome.val_metrics["log_loss"] == pytest.approx(outcome.best_value, rel=1e-5)
+    assert sum(outcome.confusion.values()) == len(job.val_ends)
+    assert outcome.steps == 8 * math.ceil(len(job.train_ends) / 32)
+    weights = load_file(job.weights)
+    assert sum(tensor.numel() for tensor in weights.values()) == outcome.param_count
+    assert outcome.peak_memory_bytes > 0
+    # Forward and backward of three matrices over 32 windows, 2 operations a multiply-add; the first
+    # layer's input needs no gradient.
+    matrices = [LENGTH * CHANNELS * 16, 16 * 16, 16]
+    assert outcome.flops_per_step == 32 * 2 * (3 * sum(matrices) - matrices[0])
+
+
+def test_the_same_job_repeats_to_the_bit(job):
+    curves = []
+    for _ in range(2):
+        rows = []
+        run(job, lambda row, rows=rows: rows.append((row.train_loss, row.val_loss)) or True)
+        curves.append(rows)
+    assert curves[0] == curves[1]
+
+
+def test_weights_are_not_kept_for_a_trial_that_is_not_the_best(job):
+    run(replace(job, beats=0.0))
+    assert not job.weights.exists()
+
+
+def test_the_parent_can_end_it(job):
+    outcome = run(job, lambda row: row.epoch < 3)
+    assert isinstance(outcome, Finished)
+    assert outcome.stopped_because == "report"
+
+
+def test_divergence_is_an_outcome(job):
+    wild = replace(job.settings, learning_rate=1e38, clip_norm=1e30)
+    outcome = run(replace(job, settings=wild))
+    assert isinstance(outcome, Failed)
+    assert (outcome.kind, outcome.type) == ("diverged", "DivergedError")
+
+
+def test_a_bug_is_recorded_with_its_traceback(job):
+    outcome = run(replace(job, val_ends=np.array([10_000])))
+    assert isinstance(outcome, Failed)
+    assert outcome.kind == "error"
+    assert outcome.type == "IndexError"
+    assert "_train" in outcome.traceback
+
+
+def test_a_model_too_large_for_memory_is_an_outcome(job):
+    huge = replace(job.model, d_model=2**24, n_layers=2)
+    outcome = run(replace(job, model=huge))
+    assert isinstance(outcome, Failed)
+    assert outcome.kind == "out of memory"
+
+
+def children():
+    return [p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_killed_child_is_an_outcome(job, number):
+    before = {p.pid for p in children()}
+
+    def kill(row):
+        if row.epoch == 2:
+            for process in children():
+                if process.pid not in before and process.children() == []:
+                    os.kill(process.pid, number)
+        return True
+
+    run(replace(job, settings=replace(job.settings, epochs=1)))  # the fork server is up from here on
+    before = {p.pid for p in children()}
+    outcome = run(job, kill)
+    assert isinstance(outcome, Failed)
+    assert (outcome.kind, outcome.type) == ("killed", number.name)
+
+
+def test_a_stop_ends_the_child_soon(job):
+    stop = threading.Event()
+    long = replace(job, settings=replace(job.settings, epochs=100_000, patience=100_000))
+    threading.Timer(1.0, stop.set).start()
+    started = time.monotonic()
+    with pytest.raises(InterruptedTrialError):
+        run_in_child(long, lambda row: True, stop)
+    assert time.monotonic() - started < 15
+
+
+def test_a_child_leaves_with_its_parent(tmp_path):
+    """The parent is killed outright; nothing that it started may live on."""
+    script = tmp_path / "parent.py"
+    script.write_text(
+        textwrap.dedent(
+            f"""
+            import math, os, sys, threading, pathlib
+            import numpy as np
+            from hpo.models.base import ForecastShape
+            from hpo.models.mlp import MlpConfig
+            from hpo.train import TrainSettings
+            from hpo.worker import Job, run_in_child
+
+            if __name__ == "__main__":
+                features = np.zeros((300, 2), dtype=np.float32)
+                settings = TrainSettings(learning_rate=1e-3, weight_decay=0.0, batch_size=32, micro_batch=32,
+                    epochs=10**6, patience=10**6, min_delta=0.0, clip_norm=1.0, precision="fp32", seed=0)
+                job = Job(family="mlp", model=MlpConfig(d_model=8, n_layers=1), task="binary",
+                    shape=ForecastShape(context_length=8, n_channels=2, n_outputs=1), features=features,
+                    targets=features[:, :1], train_ends=np.arange(7, 200), val_ends=np.arange(210, 300),
+                    loss="bce", focal_gamma=2.0, focal_alpha=None, settings=settings, seed=0, device="cpu",
+                    threads=1, weights=pathlib.Path({str(tmp_path / "w")!r}), beats=-math.inf)
+                run_in_child(job, lambda row: print(row.epoch, flush=True) or True, threading.Event())
+            """
+        )
+    )
+    parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout.readline() == "1\n"
+    family = psutil.Process(parent.pid).children(recursive=True)
+    assert family
+    parent.kill()
+    parent.wait()
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert alive == []

@@ -1,0 +1,91 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hpo.models import FAMILIES
+from hpo.models.base import ForecastShape
+from hpo.models.sizing import (
+    MIN_WIDTH,
+    TOLERANCE,
+    count_params,
+    count_real,
+    deviation,
+    fit_width,
+    is_feasible,
+    reachable,
+)
+
+SHAPE = ForecastShape(context_length=80, n_channels=26, n_outputs=1)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_the_count_without_a_build_is_that_of_the_real_model(name, data):
+    family = FAMILIES[name]
+    shape = ForecastShape(
+        context_length=data.draw(st.integers(1, 40)),
+        n_channels=data.draw(st.integers(1, 12)),
+        n_outputs=data.draw(st.integers(1, 5)),
+    )
+    config = family.config(
+        d_model=data.draw(st.integers(1, 90)),
+        n_layers=data.draw(st.integers(1, 6)),
+        normalisation=data.draw(st.sampled_from(["none", "revin", "last"])),
+    )
+    assert count_params(family, config, shape) == count_real(family, config, shape)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("budget", [750_000, 2_000_000, 20_000_000])
+@pytest.mark.parametrize("n_layers", [2, 5, 12, 28])
+def test_the_solved_width_lands_on_the_budget(name, budget, n_layers):
+    family = FAMILIES[name]
+    sized = fit_width(family, family.config(d_model=1, n_layers=n_layers), SHAPE, budget)
+    assert abs(count_real(family, sized, SHAPE) / budget - 1) <= TOLERANCE
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_200m_model_is_counted_without_being_allocated(name):
+    family = FAMILIES[name]
+    sized = fit_width(family, family.config(d_model=1, n_layers=28), SHAPE, 200_000_000)
+    assert abs(deviation(family, sized, SHAPE, 200_000_000)) <= TOLERANCE
+    inputs, width = SHAPE.context_length * SHAPE.n_channels, sized.d_model
+    matrices = inputs * width + 27 * width * width + width
+    assert 0 < count_params(family, sized, SHAPE) - matrices <= 28 * 4 * width + 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    context=st.integers(1, 400),
+    channels=st.integers(1, 300),
+    budget=st.integers(10_000, 10**9),
+    n_layers=st.integers(1, 32),
+)
+def test_feasible_means_within_tolerance_and_no_nearer_width_exists(context, channels, budget, n_layers):
+    family = FAMILIES["mlp"]
+    shape = ForecastShape(context_length=context, n_channels=channels, n_outputs=1)
+    config = family.config(d_model=1, n_layers=n_layers)
+    sized = fit_width(family, config, shape, budget)
+    off = abs(deviation(family, sized, shape, budget))
+    assert is_feasible(family, config, shape, budget) == (off <= TOLERANCE and sized.d_model >= MIN_WIDTH)
+    for width in (sized.d_model - 1, sized.d_model + 1):
+        if width >= 1:
+            assert off <= abs(deviation(family, family.with_width(config, width), shape, budget))
+
+
+def test_counting_leaves_the_random_generator_alone():
+    family = FAMILIES["psann"]
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    count_params(family, family.config(d_model=7, n_layers=3, w0=1.2345), SHAPE)
+    count_real(family, family.config(d_model=7, n_layers=3), SHAPE)
+    assert torch.equal(torch.rand(4), expected)
+
+
+def test_reachable_is_a_range_around_feasible_budgets():
+    family = FAMILIES["mlp"]
+    smallest, largest = reachable(family, family.config(d_model=1, n_layers=2), SHAPE)
+    assert smallest < 750_000 < 200_000_000 < largest
