@@ -19,7 +19,7 @@ lower = $(shell echo $(1) | tr A-Z a-z)
 FLAGS = $(foreach v,$(VARIABLES),$(call flag,$(v),--$(call lower,$(v)))) $(if $(call given,ARGS),$(ARGS))
 PLACE = $(call flag,OUT,--out) $(call flag,STORAGE,--storage)
 
-.PHONY: help hpo test check lint typecheck test-slow summary dashboard bench clean install install-test
+.PHONY: help hpo test check lint typecheck test-slow summary dashboard bench wheel-check clean install install-test
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,12 @@ typecheck: .venv/installed-test
 	@cd build/tree && ../../$(BIN)/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache -p hpo
 
 check: lint typecheck test test-slow bench ## Everything: lint, types, tests, benchmarks
+
+# The wheel must work where no checkout is: install it elsewhere, import every module, run a tiny study.
+wheel-check: .venv/installed-test ## Build the wheel, install it outside the checkout, run a tiny study from it
+	@rm -rf build/wheel && mkdir -p build/wheel
+	@$(BIN)/python -m build --wheel --outdir build/wheel . >build/wheel/log 2>&1 || { cat build/wheel/log; exit 1; }
+	@$(BIN)/python tests/check_wheel.py build/wheel/*.whl constraints.txt
 
 clean: ## Remove what builds and tests leave; outputs/ and .venv/ stay
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -51,42 +51,62 @@ def run(
     ] = None,
     data: Annotated[str | None, typer.Option(help="Data set. [sp500]")] = None,
     task: Annotated[str | None, typer.Option(help="Task. [the data set's own]")] = None,
-    horizon: Annotated[int | None, typer.Option(help="Rows ahead. [1]")] = None,
-    context: Annotated[int | None, typer.Option(help="Rows of history in a window. [80]")] = None,
-    threshold: Annotated[float | None, typer.Option(help="Rise in percent that counts. [1]")] = None,
+    horizon: Annotated[str | None, typer.Option(metavar="INTEGER", help="Rows ahead. [1]")] = None,
+    context: Annotated[
+        str | None, typer.Option(metavar="INTEGER", help="Rows of history in a window. [80]")
+    ] = None,
+    threshold: Annotated[
+        str | None, typer.Option(metavar="FLOAT", help="Rise in percent that counts. [1]")
+    ] = None,
     features: Annotated[str | None, typer.Option(help="Feature tier. [a20]")] = None,
     split: Annotated[str | None, typer.Option(help="Split rule. [contiguous]")] = None,
-    limit: Annotated[int | None, typer.Option(help="At most so many training windows.")] = None,
+    limit: Annotated[
+        str | None, typer.Option(metavar="INTEGER", help="At most so many training windows.")
+    ] = None,
     trials: Annotated[
-        int | None, typer.Option(help="Total number of trials. [30; 70 for several budgets]")
+        str | None,
+        typer.Option(metavar="INTEGER", help="Total number of trials. [30; 70 for several budgets]"),
     ] = None,
     startup_trials: Annotated[
-        int | None, typer.Option(help="Trials, forced ones among them, before TPE takes over. [12]")
+        str | None,
+        typer.Option(metavar="INTEGER", help="Trials, forced ones among them, before TPE takes over. [12]"),
     ] = None,
     objective: Annotated[str | None, typer.Option(help="What is minimised. [val_loss]")] = None,
     prune: Annotated[
         bool | None, typer.Option("--prune/--no-prune", help="Stop trials worse than the median. [prune]")
     ] = None,
-    prune_warmup: Annotated[int | None, typer.Option(help="Epochs before a trial may be pruned. [5]")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs at most. [50]")] = None,
+    prune_warmup: Annotated[
+        str | None, typer.Option(metavar="INTEGER", help="Epochs before a trial may be pruned. [5]")
+    ] = None,
+    epochs: Annotated[str | None, typer.Option(metavar="INTEGER", help="Epochs at most. [50]")] = None,
     loss: Annotated[
         str | None, typer.Option(help="Training loss: bce, focal, mse, mae. [the task's own]")
     ] = None,
     focal_gamma: Annotated[
-        float | None, typer.Option(help="Focusing parameter of the focal loss. [2]")
+        str | None, typer.Option(metavar="FLOAT", help="Focusing parameter of the focal loss. [2]")
     ] = None,
     focal_alpha: Annotated[
-        float | None, typer.Option(help="Positive class weight of the focal loss.")
+        str | None, typer.Option(metavar="FLOAT", help="Positive class weight of the focal loss.")
     ] = None,
     patience: Annotated[
-        int | None, typer.Option(help="Epochs without improvement before stopping. [10]")
+        str | None, typer.Option(metavar="INTEGER", help="Epochs without improvement before stopping. [10]")
     ] = None,
-    min_delta: Annotated[float | None, typer.Option(help="Least improvement that counts. [0.001]")] = None,
-    clip_norm: Annotated[float | None, typer.Option(help="Gradients are clipped to this norm. [1]")] = None,
-    micro_batch: Annotated[int | None, typer.Option(help="Largest batch held in memory at once.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random. [0]")] = None,
-    workers: Annotated[int | None, typer.Option(help="Trials at a time. [1]")] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads a trial. [all cores / workers]")] = None,
+    min_delta: Annotated[
+        str | None, typer.Option(metavar="FLOAT", help="Least improvement that counts. [0.001]")
+    ] = None,
+    clip_norm: Annotated[
+        str | None, typer.Option(metavar="FLOAT", help="Gradients are clipped to this norm. [1]")
+    ] = None,
+    micro_batch: Annotated[
+        str | None, typer.Option(metavar="INTEGER", help="Largest batch held in memory at once.")
+    ] = None,
+    seed: Annotated[
+        str | None, typer.Option(metavar="INTEGER", help="Seed of everything random. [0]")
+    ] = None,
+    workers: Annotated[str | None, typer.Option(metavar="INTEGER", help="Trials at a time. [1]")] = None,
+    threads: Annotated[
+        str | None, typer.Option(metavar="INTEGER", help="CPU threads a trial. [all cores / workers]")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda. [auto]")] = None,
     experiment: Annotated[
         str | None, typer.Option(help="Name of the study. [<data>_<model>_h<horizon>_<budget>]")
@@ -95,6 +115,7 @@ def run(
     storage: Annotated[str | None, typer.Option(help="Database URL. [sqlite:///OUT/studies.db]")] = None,
 ) -> None:
     """Run a study. The same command again goes on where it stopped; a higher --trials extends it."""
+    # Numbers come as text: the config checks them, with the key, the value and what is valid.
     settings = {key: value for key, value in locals().items() if key != "study"}
     from hpo.config import build_config, read_study_file
     from hpo.study import naive_line, run_study

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -40,6 +42,16 @@ _SCORES = {"binary": "bce", "regression": "mse"}
 def score_function(task: str) -> LossFunction:
     """The task's proper score: log-loss in nats for binary, MSE in scaled units for regression."""
     return _LOSSES[_SCORES[task]][1]
+
+
+def constant_output(task: str, targets: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The constant output with the best score on some targets (N, O): their mean, as a logit for binary."""
+    mean = targets.mean(axis=0, dtype=np.float64)
+    if task == "binary":
+        half = 0.5 / len(targets)  # one class alone would give an infinite logit
+        mean = np.clip(mean, half, 1.0 - half)
+        mean = np.log(mean / (1.0 - mean))
+    return mean.astype(np.float32)
 
 
 def default_loss(task: str) -> str:

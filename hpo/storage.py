@@ -14,7 +14,7 @@ from optuna.storages import RDBStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 from hpo.errors import ConfigError, StorageError, UnknownNameError
 from hpo.records import TrialRecord
@@ -32,6 +32,10 @@ dashboard does not show."""
 ORIGIN = "origin"
 """Trial attribute: where a trial's params come from."""
 
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+_SQLITE_HEADER = b"SQLite format 3\x00"
+
 _STORED_ELSEWHERE = frozenset(
     {
         "state",
@@ -47,11 +51,12 @@ _STORED_ELSEWHERE = frozenset(
 )
 
 
-def open_storage(url: str) -> RDBStorage:
-    """Open or create the database.
+def check_storage(url: str) -> URL:
+    """Check what can be checked of a database without touching it.
 
     Raises:
-        StorageError: It cannot be opened, is no database, or is one of another program or version.
+        ConfigError: It is no URL.
+        StorageError: It names a file that is no SQLite database.
     """
     try:
         parsed = make_url(url)
@@ -59,6 +64,26 @@ def open_storage(url: str) -> RDBStorage:
         raise ConfigError(
             f"storage: not a database URL such as sqlite:///outputs/studies.db, got {url!r}"
         ) from error
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        path = Path(parsed.database)
+        if path.exists():
+            try:
+                with path.open("rb") as file:
+                    head = file.read(len(_SQLITE_HEADER))
+            except OSError as error:
+                raise StorageError(f"storage {url}: cannot be read ({error.strerror})") from error
+            if head not in (b"", _SQLITE_HEADER):
+                raise StorageError(f"storage {url}: {path} is no SQLite database")
+    return parsed
+
+
+def open_storage(url: str) -> RDBStorage:
+    """Open or create the database.
+
+    Raises:
+        StorageError: It cannot be opened, is no database, or is one of another program or version.
+    """
+    parsed = check_storage(url)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sqlite = parsed.get_backend_name() == "sqlite"
     if sqlite and parsed.database:
@@ -97,7 +122,7 @@ def open_existing(url: str) -> Iterator[RDBStorage]:
     Raises:
         StorageError: There is none.
     """
-    parsed = make_url(url)
+    parsed = check_storage(url)
     if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
         raise StorageError(f"no study database at {parsed.database}: run a study first, or give --storage")
     storage = open_storage(url)
@@ -192,6 +217,3 @@ def load_records(study: Study) -> list[TrialRecord]:
     """All records of a study, from storage alone, in order of trial number."""
     trials = study.get_trials(deepcopy=False)
     return [record for trial in trials if (record := record_of(trial)) is not None]
-
-
-FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)

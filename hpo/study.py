@@ -24,7 +24,15 @@ from hpo.records import TrialRecord, rank, read_records
 from hpo.references import best_reference, reference_metrics
 from hpo.registry import get_family, load_data, shape_of
 from hpo.runner import Runner, prepare_study
-from hpo.storage import RDBStorage, Study, load_records, load_study, open_existing, open_storage
+from hpo.storage import (
+    RDBStorage,
+    Study,
+    check_storage,
+    load_records,
+    load_study,
+    open_existing,
+    open_storage,
+)
 from hpo.summary import write_summary
 from hpo.trial import StudyContext, code_version, split_parts
 from hpo.worker import start_fork_server
@@ -70,6 +78,7 @@ def run_study(config: StudyConfig, command: list[str]) -> StudyOutcome:
         HpoError: The input is wrong; nothing was written.
     """
     start_fork_server()
+    check_storage(config.storage_url)
     context = make_context(config)
     _check_output(config)
     with _storage_for(config) as storage:

@@ -86,6 +86,7 @@ class Windows:
 
     def __init__(self, series: Tensor, targets: Tensor, ends: npt.NDArray[np.int64], length: int) -> None:
         """Take a series (T, C), targets (T, O) and the last row of each window."""
+        series = series.contiguous()  # the strides below are those of rows one after the other
         n_channels = series.shape[1]
         shape = (series.shape[0] - length + 1, length, n_channels)
         self._views = series.as_strided(shape, (n_channels, n_channels, 1))

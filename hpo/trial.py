@@ -12,7 +12,7 @@ from typing import Any, Literal
 from hpo.config import StudyConfig
 from hpo.data.base import ForecastData
 from hpo.hardware import n_cores, precision_of
-from hpo.losses import default_loss
+from hpo.losses import constant_output, default_loss
 from hpo.metrics import COLLAPSED_RANGE
 from hpo.plan import Plan, TrialSpec
 from hpo.records import (
@@ -212,6 +212,7 @@ def make_job(context: StudyContext, record: TrialRecord, beats: float) -> Job:
         task=data.table.task,
         features=data.features,
         targets=data.targets,
+        offset=constant_output(data.table.task, data.targets[data.splits.train]),
         train_ends=data.splits.train,
         val_ends=data.splits.val,
         loss=record.training.loss,

@@ -30,6 +30,7 @@ from hpo.files import write_bytes
 from hpo.losses import LossFunction, loss_function, score_function
 from hpo.metrics import binary_metrics, confusion_counts
 from hpo.models.base import ForecastShape, ModelConfig
+from hpo.models.blocks import Offset
 from hpo.registry import get_family
 from hpo.train import DivergedError, EpochResult, TrainResult, TrainSettings, Windows, predict, train
 
@@ -51,6 +52,7 @@ class Job:
         task: "binary" or "regression".
         features: Scaled series (T, C).
         targets: What to forecast at the end of each row, (T, O).
+        offset: The constant forecast that the network starts from, (O,).
         train_ends: Last row of each training window.
         val_ends: Last row of each validation window.
         loss: Name of the training loss.
@@ -70,6 +72,7 @@ class Job:
     task: str
     features: npt.NDArray[np.float32]
     targets: npt.NDArray[np.float32]
+    offset: npt.NDArray[np.float32]
     train_ends: npt.NDArray[np.int64]
     val_ends: npt.NDArray[np.int64]
     loss: str
@@ -231,7 +234,8 @@ def _train(job: Job, connection: Connection) -> Finished:
     torch.set_num_threads(job.threads)
     torch.manual_seed(job.seed)
     device = torch.device(job.device)
-    model = get_family(job.family).build(job.model, job.shape).to(device)
+    core = get_family(job.family).build(job.model, job.shape)
+    model = Offset(core, torch.from_numpy(job.offset)).to(device)
     series = torch.from_numpy(job.features).to(device)
     targets = torch.from_numpy(job.targets).to(device)
     train_windows = Windows(series, targets, job.train_ends, job.shape.context_length)

@@ -61,6 +61,27 @@ class WindowNorm(nn.Module):
         return (steps * scale[:, :, k] + shift[:, :, k]).flatten(1)
 
 
+class Offset(nn.Module):
+    """A network whose outputs are added to a fixed forecast, so that it starts there and learns the rest.
+
+    Without it a classifier spends its first epochs on finding the base rate (Lin et al., ICCV 2017, start
+    their network at the base rate for the same reason).
+    """
+
+    offset: Tensor
+
+    def __init__(self, core: nn.Module, offset: Tensor) -> None:
+        """Wrap a core that maps (B, L, C) to (B, O); the offset has shape (O,)."""
+        super().__init__()
+        self.core = core
+        self.register_buffer("offset", offset)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, L, C) -> (B, O)."""
+        outputs: Tensor = self.core(x)
+        return outputs + self.offset
+
+
 class Normalised(nn.Module):
     """A core that sees normalised windows (B, L, C) and whose forecast is restored to the data's scale.
 

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from hpo.data import prepare
@@ -7,3 +10,25 @@ from hpo.data.base import DataRequest
 @pytest.fixture(scope="session")
 def sp500_data():
     return prepare("sp500", DataRequest(context_length=80, horizon=1))
+
+
+TINY = ["--model=mlp", "--budget=20k", "--context=5", "--limit=300", "--epochs=2", "--trials=3", "--threads=1", "--device=cpu"]
+
+
+@pytest.fixture(scope="session")
+def tiny_arguments():
+    """Flags of a study that takes a few seconds."""
+    return TINY
+
+
+@pytest.fixture(scope="session")
+def tiny_study(tmp_path_factory):
+    """The folder of a finished study, run as a user runs it. Not to be changed."""
+    out = tmp_path_factory.mktemp("tiny") / "outputs"
+    subprocess.run(
+        [sys.executable, "-m", "hpo", "run", *TINY, f"--out={out}"],
+        check=True,
+        capture_output=True,
+        timeout=280,
+    )
+    return out / "sp500_mlp_h1_20k"

@@ -1,8 +1,9 @@
+import numpy as np
 import pytest
 import torch
 
 from hpo.errors import ConfigError
-from hpo.losses import default_loss, focal_loss, loss_function, score_function
+from hpo.losses import constant_output, default_loss, focal_loss, loss_function, score_function
 
 LOGITS = torch.tensor([[2.0], [-1.0], [0.3]])
 LABELS = torch.tensor([[1.0], [0.0], [0.0]])
@@ -36,6 +37,19 @@ def test_regression_losses_by_hand(name, task, expected):
 def test_a_loss_that_does_not_fit_the_task(name, task):
     with pytest.raises(ConfigError, match=f"loss {name} does not fit a {task} task"):
         loss_function(name, task, 2.0, None)
+
+
+def test_the_constant_output_scores_best():
+    labels = np.array([[1.0], [0.0], [0.0], [1.0], [0.0]], dtype=np.float32)
+    best = constant_output("binary", labels)[0]
+    score = score_function("binary")
+
+    def at(logit):
+        return score(torch.full((5, 1), float(logit)), torch.from_numpy(labels)).item()
+
+    assert all(at(best) < at(best + step) for step in (-0.05, 0.05))
+    assert constant_output("regression", labels)[0] == pytest.approx(0.4)
+    assert np.isfinite(constant_output("binary", np.zeros((9, 1), dtype=np.float32))).all()
 
 
 def test_the_score_does_not_depend_on_the_loss():

@@ -63,6 +63,17 @@ def test_windows_are_the_rows_that_end_at_each_row():
     assert not targets.isnan().any()
 
 
+def test_windows_do_not_depend_on_the_memory_layout():
+    rows = np.arange(60, dtype=np.float32).reshape(20, 3)
+    targets = torch.zeros(20, 1)
+    by_row, by_column = (
+        Windows(torch.from_numpy(series), targets, np.arange(3, 20), 4)
+        for series in (rows, np.asfortranarray(rows))
+    )
+    chosen = torch.arange(17)
+    assert torch.equal(by_row.batch(chosen)[0], by_column.batch(chosen)[0])
+
+
 def test_windows_share_the_series():
     series, targets = torch.zeros(100, 3), torch.zeros(100, 1)
     windows = Windows(series, targets, np.arange(9, 100), 10)

@@ -1,0 +1,61 @@
+"""The answer a summary starts with, in two or three sentences."""
+
+import hpo.summary.formats as fmt
+from hpo.summary.schema import Analysis, Best
+
+
+def find_answer(analysis: Analysis) -> str:
+    """The answer in two or three sentences: does it beat the references, what is it, how far to trust it."""
+    best = analysis.best
+    if best is None:
+        return f"No trial completed, so there is no best trial to show. {states_in_words(analysis)}"
+    done = n_completed(analysis)
+    which = f"the best of {done} completed trials" if done > 1 else "the only completed trial"
+    score = f"{analysis.overview.objective.name} {fmt.score(best.value)}"
+    who = f"{which}, trial {best.trial_number}, scores {score}"
+    if best.skill is None:
+        first = f"{who[0].upper()}{who[1:]}; no reference has a score to hold it against."
+    elif best.skill <= 0:
+        skill = fmt.percent(best.skill, plus=True)
+        first = f"The search found nothing better than {_reference(best)}: {who} (skill {skill})."
+    else:
+        n = len(analysis.references)
+        which = "the only reference" if n == 1 else f"the best of {n} references"
+        first = (
+            f"{who[0].upper()}{who[1:]}, {fmt.percent(best.skill)} better than {_reference(best)}, {which}."
+        )
+    return f"{first} {_describe(best)} {_caution(analysis)}"
+
+
+def states_in_words(analysis: Analysis) -> str:
+    """How many trials ended how, as a sentence."""
+    words = {"PRUNED": "pruned", "FAIL": "failed", "RUNNING": "still running", "COMPLETE": "completed"}
+    counts = ", ".join(f"{n} {words[state]}" for state, n in analysis.overview.states.items())
+    return f"Of {fmt.plural(analysis.overview.trials, 'trial')}: {counts}."
+
+
+def n_completed(analysis: Analysis) -> int:
+    """Trials that completed with a score."""
+    return analysis.distribution.n if analysis.distribution else 0
+
+
+def _describe(best: Best) -> str:
+    a, t = best.architecture, best.training
+    heads = f" and {fmt.plural(a.n_heads, 'head')}" if a.n_heads else ""
+    return (
+        f"It is {a.family} with {fmt.plural(a.n_layers, 'layer')} of width {a.d_model}{heads} "
+        f"({fmt.params(a.param_count)} parameters), with learning rate "
+        f"{fmt.rate(t.learning_rate)}, weight decay {fmt.rate(t.weight_decay)}, dropout "
+        f"{fmt.rate(t.dropout)} and batch size {t.batch_size}."
+    )
+
+
+def _caution(analysis: Analysis) -> str:
+    done = n_completed(analysis)
+    chosen = f"Being the best of {done} on the validation part flatters it; n" if done > 1 else "N"
+    return f"{chosen}o score on this page comes from the test part."
+
+
+def _reference(best: Best) -> str:
+    score = "" if best.reference_score is None else f" ({fmt.score(best.reference_score)})"
+    return f"{best.reference}{score}"

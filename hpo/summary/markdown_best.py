@@ -1,0 +1,137 @@
+"""The best trial on the page: its scores, its config, the references beside it, its confusion matrix."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import tomli_w
+
+import hpo.summary.formats as fmt
+from hpo.summary.markup import cell, code, table
+from hpo.summary.schema import Best, Summary
+
+_LOWER = frozenset({"log_loss", "brier", "mse", "rmse", "mae", "smape", "mase", "ece"})
+_HIGHER = frozenset({"auc", "accuracy", "precision", "recall", "f1", "r2"})
+
+
+def best_section(summary: Summary) -> list[str]:
+    """Where it came from, its scores on both parts and its config."""
+    best = summary.best
+    if best is None:
+        return ["## Best trial", "None completed."]
+    t = best.training
+    record = code(f"trials/trial_{best.trial_number:04d}.json")
+    lead = (
+        f"Trial {best.trial_number}, from {code(best.origin)}: {fmt.plural(t.epochs_run, 'epoch')} "
+        f"({t.stopped_because or 'no reason recorded'}), best in epoch {cell(t.best_epoch)}, "
+        f"{fmt.duration(best.duration_seconds)}. Its record is {record}."
+    )
+    if best.flags:
+        lead += f" Flags: {', '.join(code(flag) for flag in best.flags)}."
+    parts = ["## Best trial", lead]
+    if best.metrics:
+        names = list(dict.fromkeys([*best.metrics.val, *best.metrics.train]))
+        rows = [
+            [
+                _metric(name),
+                fmt.score(best.metrics.train.get(name)),
+                fmt.score(best.metrics.val.get(name)),
+                _interval(best, name),
+            ]
+            for name in _objective_first(names, summary.overview.score)
+        ]
+        parts.append(table(["Metric", "Training", "Validation", "95 % interval"], rows))
+        parts.append(_interval_note(best))
+    return [*parts, "Its config:", f"```toml\n{_config(best)}```"]
+
+
+def references_section(summary: Summary) -> list[str]:
+    """The best trial and the simple forecasts in one table."""
+    best = summary.best
+    val = best.metrics.val if best and best.metrics else {}
+    names = list(dict.fromkeys([*val, *(name for row in summary.references for name in row.metrics)]))
+    names = _objective_first(names, summary.overview.score)
+    rows: list[list[str]] = []
+    if best is not None:
+        scores = [fmt.score(val.get(name)) for name in names]
+        rows.append([f"**trial {best.trial_number}**", *scores, fmt.NOTHING])
+    for row in summary.references:
+        skill = fmt.percent(row.skill_of_best, plus=True)
+        rows.append([row.name, *(fmt.score(row.metrics.get(name)) for name in names), skill])
+    note = (
+        "Simple forecasts on the same validation windows. Skill of the best trial over each is "
+        "1 - its score / theirs: 100 % is perfect, 0 % no better, below 0 % worse."
+    )
+    header = ["Forecast", *(_metric(name) for name in names), "Skill of the best trial"]
+    return ["## References to beat", table(header, rows), note]
+
+
+def confusion_section(summary: Summary) -> list[str]:
+    """Counts and rates of a binary task; nothing for a regression."""
+    c = summary.best.confusion if summary.best else None
+    if c is None:
+        return []
+    counts = [
+        ["actually no", f"{c.true_negative:,}", f"{c.false_positive:,}"],
+        ["actually yes", f"{c.false_negative:,}", f"{c.true_positive:,}"],
+    ]
+    rates = [
+        [
+            fmt.percent(rate)
+            for rate in (c.precision, c.recall, c.f1, c.accuracy, c.majority_accuracy, c.base_rate)
+        ]
+    ]
+    header = ["Precision", "Recall", "F1", "Accuracy", "Always the frequent class", "Base rate of yes"]
+    parts = [
+        "## Confusion matrix",
+        "Of the best trial on the validation part, at probability 0.5.",
+        table(["", "predicted no", "predicted yes"], counts),
+        table(header, rates, left=0),
+    ]
+    if c.precision is None:
+        parts.append("Nothing was predicted yes, so precision is not defined.")
+    return parts
+
+
+def _interval(best: Best, name: str) -> str:
+    interval = best.intervals.get(name)
+    return f"{fmt.score(interval.low)} to {fmt.score(interval.high)}" if interval else fmt.NOTHING
+
+
+def _interval_note(best: Best) -> str:
+    none = "The records hold no loss per window, so the objective and its skill have no interval."
+    if not best.intervals:
+        return none
+    return (
+        "Intervals are for the validation part (Wilson for proportions, Hanley and McNeil for AUC). They "
+        "take windows as independent and forget that this trial was chosen as the best: the truth is wider. "
+        f"{none}"
+    )
+
+
+def _config(best: Best) -> str:
+    """The config as TOML, which has no null: a setting without a value is left out."""
+    t = best.training
+    tables: dict[str, dict[str, Any]] = {
+        "model": {"family": best.architecture.family, **best.architecture.config},
+        "training": {
+            "learning_rate": t.learning_rate,
+            "weight_decay": t.weight_decay,
+            "batch_size": t.batch_size,
+            "micro_batch": t.micro_batch,
+            "loss": t.loss,
+            "epochs": t.epochs_planned,
+            "precision": t.precision,
+            "threads": t.threads,
+            "seed": best.seed,
+        },
+    }
+    return tomli_w.dumps({name: {k: v for k, v in t.items() if v is not None} for name, t in tables.items()})
+
+
+def _metric(name: str) -> str:
+    """A metric's name with an arrow towards the better."""
+    return f"{name} ↓" if name in _LOWER else f"{name} ↑" if name in _HIGHER else name
+
+
+def _objective_first(names: Sequence[str], score: str | None) -> list[str]:
+    return sorted(names, key=lambda name: name != score)

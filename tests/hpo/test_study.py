@@ -1,0 +1,248 @@
+"""Whole studies, run, stopped and resumed as a user does it."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+
+import pytest
+from safetensors.torch import load_file
+
+from hpo.budget import forced_configs
+from hpo.records import TrialRecord, rank, read_records
+from hpo.storage import load_records, load_study, open_existing
+from hpo.study import ExperimentFiles
+
+NAME = "sp500_mlp_h1_20k"
+
+
+def command(out, *arguments):
+    return [sys.executable, "-m", "hpo", "run", f"--out={out}", *arguments]
+
+
+def run(out, *arguments):
+    return subprocess.run(command(out, *arguments), capture_output=True, text=True, timeout=280)
+
+
+def start(out, *arguments):
+    return subprocess.Popen(
+        command(out, *arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+
+
+def wait_for(process, text):
+    for line in process.stdout:
+        if text in line:
+            return
+    raise AssertionError(f"{text!r} never came: {process.stderr.read()}")
+
+
+def records_of(out):
+    records, errors = read_records(ExperimentFiles(out=out, experiment=NAME))
+    assert errors == []
+    return records
+
+
+def stored(out):
+    with open_existing(f"sqlite:///{out}/studies.db") as storage:
+        return load_records(load_study(storage, NAME))
+
+
+def what_counts(record: TrialRecord):
+    """What must not depend on when, how often interrupted, or where a study ran."""
+    curve = [(e.epoch, e.train_loss, e.val_loss, e.learning_rate) for e in record.learning_curve]
+    return (
+        record.trial_number,
+        record.state,
+        record.value,
+        record.origin,
+        record.params,
+        record.flags,
+        record.seed,
+        record.intermediate_values,
+        record.metrics,
+        curve,
+    )
+
+
+def test_a_finished_study_leaves_what_the_contract_says(tiny_study):
+    files = ExperimentFiles(out=tiny_study.parent, experiment=NAME)
+    records = records_of(tiny_study.parent)
+    assert [record.trial_number for record in records] == [0, 1, 2]
+    assert {record.state for record in records} == {"COMPLETE"}
+    best = json.loads(files.best().read_text())
+    assert TrialRecord.model_validate(best) == rank(records)[0]
+    rows = json.loads(files.all_trials.read_text())
+    assert [row["value"] for row in rows] == sorted(record.value for record in records)
+    assert files.summary_md.read_text().startswith("# ")
+    assert json.loads(files.summary_json.read_text())["schema_version"] == 1
+    manifest = json.loads(files.manifest.read_text())
+    assert manifest["test_part_uses"] == 0
+    assert manifest["packages"]["torch"].startswith("2.")
+    assert manifest["data"]["sha256"] == records[0].data.sha256
+    assert "trials" in files.study_toml.read_text()
+    assert re.search(r"trial 2 COMPLETE", files.log.read_text())
+    assert all(plot.stat().st_size > 5_000 for plot in files.plots.glob("*.png"))
+    kept = list(files.folder.glob("checkpoints/*/best.safetensors"))
+    assert kept == [files.weights(best["trial_number"])]
+    assert (
+        sum(t.numel() for n, t in load_file(kept[0]).items() if n != "offset")
+        == best["architecture"]["param_count"]
+    )
+
+
+def test_a_record_holds_the_trial(tiny_study):
+    for record, forced in zip(records_of(tiny_study.parent), forced_configs((20_000,)), strict=False):
+        assert record.origin == forced.origin
+        assert abs(record.architecture.budget_deviation) <= 0.02
+        assert record.architecture.param_count == pytest.approx(20_000, rel=0.02)
+        assert record.value == min(epoch.val_loss for epoch in record.learning_curve)
+        assert record.value == pytest.approx(record.metrics.val["log_loss"], rel=1e-4)
+        assert record.naive.name == "base rate"
+        assert record.naive.skill == pytest.approx(1 - record.value / record.naive.metrics["log_loss"])
+        assert ("worse_than_naive" in record.flags) == (record.naive.skill < 0)
+        assert record.intermediate_values == {e.epoch: e.val_loss for e in record.learning_curve}
+        assert record.split["train"].windows == 300
+        assert record.split["train"].end < record.split["val"].start < record.split["test"].start
+        assert record.resources.total_flops == record.resources.flops_per_step * record.resources.steps
+        assert 0 < record.duration_seconds < 60
+        assert record.datetime_start.utcoffset().total_seconds() == 0
+
+
+def test_storage_alone_and_files_alone_hold_the_same(tiny_study):
+    assert stored(tiny_study.parent) == records_of(tiny_study.parent)
+
+
+def test_both_ways_to_a_summary_give_the_same(tiny_study, tmp_path):
+    out = tmp_path / "outputs"
+    shutil.copytree(tiny_study.parent, out)
+    files = ExperimentFiles(out=out, experiment=NAME)
+    original = files.summary_md.read_bytes(), files.summary_json.read_bytes()
+    base = [sys.executable, "-m", "hpo", "summary", f"--experiment={NAME}", f"--out={out}"]
+    files.summary_md.unlink()
+    shutil.move(files.trials, tmp_path / "aside")
+    subprocess.run(base, check=True, capture_output=True)
+    assert (files.summary_md.read_bytes(), files.summary_json.read_bytes()) == original
+    shutil.move(tmp_path / "aside", files.trials)
+    (out / "studies.db").unlink()
+    files.summary_md.unlink()
+    subprocess.run([*base, "--from-files"], check=True, capture_output=True)
+    assert (files.summary_md.read_bytes(), files.summary_json.read_bytes()) == original
+
+
+def test_the_database_is_in_wal_and_the_dashboard_finds_the_study(tiny_study):
+    with closing(sqlite3.connect(tiny_study.parent / "studies.db")) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("SELECT study_name FROM studies").fetchall() == [(NAME,)]
+
+
+def test_the_same_command_again_adds_nothing_and_more_trials_extend(tiny_study, tmp_path, tiny_arguments):
+    out = tmp_path / "outputs"
+    shutil.copytree(tiny_study.parent, out)
+    before = [what_counts(record) for record in records_of(out)]
+    started = time.monotonic()
+    again = run(out, *tiny_arguments)
+    assert again.returncode == 0, again.stderr
+    assert time.monotonic() - started < 60
+    assert [what_counts(record) for record in records_of(out)] == before
+    more = run(out, *tiny_arguments, "--trials=5")
+    assert more.returncode == 0, more.stderr
+    records = records_of(out)
+    assert [what_counts(record) for record in records[:3]] == before
+    assert [record.trial_number for record in records] == [0, 1, 2, 3, 4]
+
+
+def test_another_config_under_the_same_name_is_refused(tiny_study, tmp_path, tiny_arguments):
+    out = tmp_path / "outputs"
+    shutil.copytree(tiny_study.parent, out)
+    before = {path: path.read_bytes() for path in out.rglob("*.json")}
+    done = run(out, *tiny_arguments, "--epochs=3", "--seed=4", "--context=6")
+    assert done.returncode == 2
+    for words in ("epochs is 3 and was 2", "seed is 4 and was 0", "context is 6 and was 5"):
+        assert words in done.stderr
+    assert {path: path.read_bytes() for path in out.rglob("*.json")} == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_is_clean_and_the_trial_runs_again_under_its_number(tmp_path, tiny_arguments, number):
+    out = tmp_path / "outputs"
+    arguments = [*tiny_arguments, "--epochs=400", "--patience=400", "--trials=2"]
+    process = start(out, *arguments)
+    wait_for(process, "trial 1 of 2")
+    time.sleep(0.5)
+    os.killpg(process.pid, number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    first, second = records_of(out)
+    assert (first.state, second.state) == ("COMPLETE", "RUNNING")
+    assert (out / NAME / f"{NAME}_study_summary.md").exists()
+    assert run(out, *arguments).returncode == 0
+    records = records_of(out)
+    assert [(r.trial_number, r.state, r.resumed) for r in records] == [(0, "COMPLETE", 0), (1, "COMPLETE", 1)]
+    assert what_counts(records[0]) == what_counts(first)
+
+
+def test_a_stop_file_stops_and_is_taken_away(tmp_path, tiny_arguments):
+    out = tmp_path / "outputs"
+    process = start(out, *tiny_arguments, "--epochs=100000", "--patience=100000")
+    wait_for(process, "trial 0 of 3")
+    (out / NAME / "STOP").touch()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert not (out / NAME / "STOP").exists()
+
+
+@pytest.mark.slow
+def test_a_study_killed_again_and_again_ends_as_if_nothing_had_happened(tmp_path, tiny_arguments):
+    arguments = [*tiny_arguments, "--epochs=6", "--trials=14", "--startup-trials=10"]
+    whole = tmp_path / "whole"
+    assert run(whole, *arguments).returncode == 0
+    broken = tmp_path / "broken"
+    kills = 0
+    while True:
+        process = start(broken, *arguments)
+        try:
+            process.wait(timeout=4.0 + 0.37 * (kills % 9))
+            break
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            kills += 1
+    assert process.returncode == 0, process.stderr.read()
+    assert kills >= 2, "the study ended before it could be killed"
+    assert [what_counts(r) for r in records_of(broken)] == [what_counts(r) for r in records_of(whole)]
+    assert stored(broken) == records_of(broken)
+
+
+@pytest.mark.slow
+def test_three_processes_share_a_study(tmp_path, tiny_arguments):
+    out = tmp_path / "outputs"
+    arguments = [*tiny_arguments, "--budget=2M", f"--experiment={NAME}", "--trials=13", "--epochs=1"]
+    processes = [start(out, *arguments) for _ in range(3)]
+    for process in processes:
+        _, errors = process.communicate(timeout=280)
+        assert process.returncode == 0, errors
+    records = records_of(out)
+    assert [record.trial_number for record in records] == list(range(13))
+    assert [record.origin for record in records[:9]] == [c.origin for c in forced_configs((2_000_000,))]
+    assert all(record.resumed == 0 for record in records)
+
+
+def test_two_workers_run_at_a_time(tmp_path, tiny_arguments):
+    out = tmp_path / "outputs"
+    done = run(out, *tiny_arguments, "--workers=2", "--trials=4")
+    assert done.returncode == 0, done.stderr
+    records = records_of(out)
+    assert [record.state for record in records] == ["COMPLETE"] * 4
