@@ -77,8 +77,9 @@ def run_study(config: StudyConfig, command: list[str]) -> StudyOutcome:
     Raises:
         HpoError: The input is wrong; nothing was written.
     """
-    start_fork_server()
     check_storage(config.storage_url)
+    get_family(config.model.model)
+    start_fork_server()
     context = make_context(config)
     _check_output(config)
     with _storage_for(config) as storage:

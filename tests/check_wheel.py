@@ -37,7 +37,21 @@ def main() -> None:
         hpo = str(environment / "bin" / "hpo")
         run(
             hpo,
-            *["run", "--model", "psann", "--budget", "20k", "--context", "5", "--limit", "200", "--epochs", "2", "--trials", "2"],
+            *[
+                "run",
+                "--model",
+                "psann",
+                "--budget",
+                "20k",
+                "--context",
+                "5",
+                "--limit",
+                "200",
+                "--epochs",
+                "2",
+                "--trials",
+                "2",
+            ],
         )
         summary = Path(folder) / "outputs" / "sp500_psann_h1_20k" / "sp500_psann_h1_20k_study_summary.md"
         assert summary.is_file(), f"no summary at {summary}"

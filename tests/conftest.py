@@ -12,7 +12,16 @@ def sp500_data():
     return prepare("sp500", DataRequest(context_length=80, horizon=1))
 
 
-TINY = ["--model=mlp", "--budget=20k", "--context=5", "--limit=300", "--epochs=2", "--trials=3", "--threads=1", "--device=cpu"]
+TINY = [
+    "--model=mlp",
+    "--budget=20k",
+    "--context=5",
+    "--limit=300",
+    "--epochs=2",
+    "--trials=3",
+    "--threads=1",
+    "--device=cpu",
+]
 
 
 @pytest.fixture(scope="session")

@@ -21,9 +21,8 @@ def find_answer(analysis: Analysis) -> str:
     else:
         n = len(analysis.references)
         which = "the only reference" if n == 1 else f"the best of {n} references"
-        first = (
-            f"{who[0].upper()}{who[1:]}, {fmt.percent(best.skill)} better than {_reference(best)}, {which}."
-        )
+        better = f"{fmt.percent(best.skill)} better than {_reference(best)}, {which}"
+        first = f"{who[0].upper()}{who[1:]}, {better}{_hindsight(analysis, best)}."
     return f"{first} {_describe(best)} {_caution(analysis)}"
 
 
@@ -54,6 +53,16 @@ def _caution(analysis: Analysis) -> str:
     done = n_completed(analysis)
     chosen = f"Being the best of {done} on the validation part flatters it; n" if done > 1 else "N"
     return f"{chosen}o score on this page comes from the test part."
+
+
+def _hindsight(analysis: Analysis, best: Best) -> str:
+    """A lead over the base rate that a better level alone would give is no skill in telling windows apart."""
+    if analysis.overview.score != "log_loss" or best.confusion is None:
+        return ""
+    constant = best.confusion.hindsight_log_loss
+    if best.value < constant:
+        return ""
+    return f", but no better than the best constant forecast in hindsight ({fmt.score(constant)})"
 
 
 def _reference(best: Best) -> str:

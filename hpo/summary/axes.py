@@ -1,5 +1,6 @@
 """The look that all pictures share, and axes that one wild value cannot squash."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ _FENCE = 3.0
 
 _FURTHEST_REFERENCE = 3.0
 """A reference further from the points than this many times their span is named, not drawn."""
+
+_LEGEND_COLUMNS = 7
 
 _NAMED = 3
 """At most so many clipped points have their value written beside them."""
@@ -76,6 +79,8 @@ def new_figure(width: float, height: float, title: str, columns: int = 1) -> tup
         axes.grid(axis="y", color=FAINT, linewidth=0.6)
         axes.set_axisbelow(True)
         axes.tick_params(labelsize=8, colors=INK)
+    for axes in row[1:]:
+        axes.tick_params(axis="y", left=False)
     return figure, row
 
 
@@ -98,18 +103,17 @@ def points(
     axes.scatter(*_columns(inside), s=size, c=colour, marker=marker, label=label, zorder=3, edgecolors=edge)
     for x, y in outside:
         above = y > span.high
-        axes.scatter(
-            [x], [span.clip(y)], s=44, c=colour, marker="^" if above else "v", zorder=4, clip_on=False
-        )
+        shown = span.clip(y)
+        axes.scatter([x], [shown], s=44, c=colour, marker="^" if above else "v", zorder=4, clip_on=False)
         if len(outside) <= _NAMED:
-            offset = (6, -2 if above else 2)
             axes.annotate(
-                fmt.score(y),
-                (x, span.clip(y)),
-                xytext=offset,
+                f"{y:.3g}",
+                (x, shown),
+                xytext=(0, -5 if above else 5),
                 textcoords="offset points",
                 fontsize=7,
                 color=colour,
+                ha="center",
                 va="top" if above else "bottom",
             )
 
@@ -131,7 +135,14 @@ def legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         figure.legend(
-            handles, labels, loc="outside lower left", ncols=min(len(labels), 5), fontsize=8, frameon=False
+            handles,
+            labels,
+            loc="outside lower left",
+            ncols=len(labels) if len(labels) <= _LEGEND_COLUMNS else math.ceil(len(labels) / 2),
+            fontsize=8,
+            frameon=False,
+            columnspacing=1.4,
+            handletextpad=0.5,
         )
 
 

@@ -7,6 +7,7 @@ the truth is wider.
 import math
 from collections.abc import Mapping
 
+from scipy.special import entr
 from scipy.stats import binomtest, norm
 
 from hpo.records import ConfusionMatrix
@@ -30,6 +31,7 @@ def confusion(matrix: ConfusionMatrix) -> Confusion | None:
         true_positive=tp,
         base_rate=base_rate,
         majority_accuracy=max(base_rate, 1 - base_rate),
+        hindsight_log_loss=float(entr(base_rate) + entr(1 - base_rate)),
         accuracy=(tp + tn) / total,
         precision=_share(tp, tp + fp),
         recall=_share(tp, tp + fn),

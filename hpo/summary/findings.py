@@ -17,6 +17,7 @@ def find_findings(analysis: Analysis) -> list[Finding]:
         "data": _data_changed,
         "reference": _best_and_reference,
         "collapse": _collapse,
+        "constant": _constant,
         "worse_than_reference": _worse_than_reference,
         "majority": _majority,
         "auc": _auc,
@@ -79,7 +80,24 @@ def _worse_than_reference(analysis: Analysis) -> Iterator[str]:
     skills = [row.skill for row in analysis.trials if row.skill is not None]
     if analysis.best is not None and skills:
         worse = sum(skill < 0 for skill in skills)
-        yield f"{worse} of {len(skills)} completed trials are worse than {analysis.best.reference}."
+        verb = "is" if worse == 1 else "are"
+        yield f"{worse} of {len(skills)} completed trials {verb} worse than {analysis.best.reference}."
+
+
+def _constant(analysis: Analysis) -> Iterator[str]:
+    # A better level alone can beat the base rate of the training part.
+    best = analysis.best
+    if best is None or best.confusion is None or analysis.overview.score != "log_loss":
+        return
+    constant, rate = best.confusion.hindsight_log_loss, fmt.percent(best.confusion.base_rate)
+    if best.value >= constant:
+        verdict = "The best trial is no better: its score alone does not show that it tells windows apart."
+    else:
+        verdict = f"The best trial is {fmt.percent(1 - best.value / constant)} better than that, too."
+    yield (
+        f"A constant forecast of {rate}, the validation part's own share of yes, to be known only in "
+        f"hindsight, would score {fmt.score(constant)}. {verdict}"
+    )
 
 
 def _majority(analysis: Analysis) -> Iterator[str]:
@@ -94,7 +112,7 @@ def _majority(analysis: Analysis) -> Iterator[str]:
     elif interval.low > majority:
         verdict = "The whole interval lies above that."
     else:
-        verdict = "The two cannot be told apart on this many windows."
+        verdict = "The interval includes that: on this many windows the two cannot be told apart."
     yield (
         f"The best trial is right on {fmt.percent(interval.estimate)} of windows "
         f"(95 % interval {fmt.percent(interval.low)} to {fmt.percent(interval.high)}); always predicting the "

@@ -62,20 +62,20 @@ def _overview(summary: Summary) -> list[str]:
         f"{fmt.duration(o.total_seconds)} over all trials, {fmt.duration(o.median_seconds)} a trial (median)"
     )
     parts = {"train": "Training part", "val": "Validation part", "test": "Test part (not used here)"}
-    rows: list[list[object]] = [
-        ["Data", "; ".join(f"{source.name}, sha256 {code(source.sha256[:12])}" for source in o.data)],
-        *([parts.get(name, name), _part(part)] for name, part in o.split.items()),
-        ["Objective", o.objective.name + score],
-        ["Model", ", ".join(o.families)],
-        ["Parameter budget", ", ".join(format_budget(budget) for budget in o.budgets)],
-        ["Trials", f"{o.trials:,}: {counts}"],
-        ["Origins", ", ".join(f"{n} {origin}" for origin, n in o.origins.items())],
-        ["Training time", total],
-        ["Ran", ran],
-        ["Device", ", ".join(o.devices)],
-        ["Code", "; ".join(_code_version(code) for code in o.code)],
+    rows: list[tuple[str, object]] = [
+        ("Data", "; ".join(f"{source.name}, sha256 {code(source.sha256[:12])}" for source in o.data)),
+        *((parts.get(name, name), _part(part)) for name, part in o.split.items()),
+        ("Objective", o.objective.name + score),
+        ("Model", ", ".join(o.families)),
+        ("Parameter budget", ", ".join(format_budget(budget) for budget in o.budgets)),
+        ("Trials", f"{o.trials:,}: {counts}"),
+        ("Origins", ", ".join(f"{n} {origin}" for origin, n in o.origins.items())),
+        ("Training time", total),
+        ("Ran", ran),
+        ("Device", ", ".join(o.devices)),
+        ("Code", "; ".join(_code_version(code) for code in o.code)),
     ]
-    return ["## Overview", table(["What", ""], rows, left=2)]
+    return ["## Overview", table(["What", ""], rows, "ll")]
 
 
 def _part(part: Part) -> str:
@@ -118,7 +118,7 @@ def _groups(summary: Summary, groups: Sequence[Group], title: str, budget: bool 
         for group in groups
     ]
     header = ["Trials", "Completed", "Best", "Median", "Best trial"]
-    return table([*(["Budget"] if budget else []), title, *header], rows, left=1 + budget)
+    return table([*(["Budget"] if budget else []), title, *header], rows, "l" * (1 + budget) + "r" * 5)
 
 
 def _origins(summary: Summary) -> list[str]:
@@ -135,10 +135,10 @@ def _origins(summary: Summary) -> list[str]:
             ]
             for row in summary.forced
         ]
-        header = ["Forced config", "Group", "Trial", "Score", "Against the default", "Which is"]
+        header = ["Forced config", "Group", "Trial", "Score", "Against the default", "Verdict"]
         parts += [
             "Each forced config against the default config of its budget, its shallow shape; one run each.",
-            table(header, rows, left=2),
+            table(header, rows, "llrrrl"),
         ]
     return parts
 
@@ -168,7 +168,7 @@ def _sensitivity(summary: Summary) -> list[str]:
         f"allow for the number of parameters (Benjamini-Hochberg).{budgets}{left_out}"
     )
     header = ["Parameter", "Importance", "Spearman", "p", "p, adjusted", "Trials"]
-    return ["## Parameter sensitivity", table(header, rows), note]
+    return ["## Parameter sensitivity", table(header, rows, "lrrrrr"), note]
 
 
 def _distribution(summary: Summary) -> list[str]:
@@ -177,19 +177,19 @@ def _distribution(summary: Summary) -> list[str]:
         return ["## Distribution of scores", "No trial completed."]
     values = [fmt.score(x) for x in (d.min, d.q1, d.median, d.q3, d.max, d.mean, d.std)]
     header = ["Completed trials", "Min", "Quartile 1", "Median", "Quartile 3", "Max", "Mean", "Std"]
-    return ["## Distribution of scores", table(header, [[d.n, *values]], left=0)]
+    return ["## Distribution of scores", table(header, [[d.n, *values]], "r" * len(header))]
 
 
 def _problems(summary: Summary) -> list[str]:
     parts = []
     if summary.flags:
         rows = [[code(name), count.trials, count.completed] for name, count in summary.flags.items()]
-        parts += ["## Flags", table(["Flag", "Trials", "Of them completed"], rows)]
+        parts += ["## Flags", table(["Flag", "Trials", "Of them completed"], rows, "lrr")]
     if summary.problems:
         problems = [[p.trial_number, p.state, p.type, shorten(p.message)] for p in summary.problems]
         parts += [
             "## Trials that failed or could not be trained",
-            table(["Trial", "State", "Error", "Message"], problems, left=4),
+            table(["Trial", "State", "Error", "Message"], problems, "rlll"),
         ]
     return parts
 
@@ -207,7 +207,7 @@ def _trials(summary: Summary) -> list[str]:
             f" The first {MAX_ROWS} of {len(summary.trials):,}; "
             f"{code(f'{summary.overview.experiment}_study_summary.json')} has all."
         )
-    return ["## All trials", note, table(header, rows, left=3)]
+    return ["## All trials", note, table(header, rows, "rllrrrlrrrrrrrrrlrrl")]
 
 
 def _trial(row: Row) -> list[object]:
@@ -246,4 +246,4 @@ def _next_steps(summary: Summary) -> list[str]:
         ],
         ["Write this page again", f"`hpo summary --experiment {experiment}`", "same trials, same bytes"],
     ]
-    return ["## Go on from here", table(["To", "Run", ""], rows, left=3)]
+    return ["## Go on from here", table(["To", "Run", ""], rows, "lll")]

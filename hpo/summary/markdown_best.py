@@ -39,7 +39,7 @@ def best_section(summary: Summary) -> list[str]:
             ]
             for name in _objective_first(names, summary.overview.score)
         ]
-        parts.append(table(["Metric", "Training", "Validation", "95 % interval"], rows))
+        parts.append(table(["Metric", "Training", "Validation", "95 % interval"], rows, "lrrr"))
         parts.append(_interval_note(best))
     return [*parts, "Its config:", f"```toml\n{_config(best)}```"]
 
@@ -62,7 +62,7 @@ def references_section(summary: Summary) -> list[str]:
         "1 - its score / theirs: 100 % is perfect, 0 % no better, below 0 % worse."
     )
     header = ["Forecast", *(_metric(name) for name in names), "Skill of the best trial"]
-    return ["## References to beat", table(header, rows), note]
+    return ["## References to beat", table(header, rows, "l" + "r" * (len(header) - 1)), note]
 
 
 def confusion_section(summary: Summary) -> list[str]:
@@ -84,9 +84,11 @@ def confusion_section(summary: Summary) -> list[str]:
     parts = [
         "## Confusion matrix",
         "Of the best trial on the validation part, at probability 0.5.",
-        table(["", "predicted no", "predicted yes"], counts),
-        table(header, rates, left=0),
+        table(["", "predicted no", "predicted yes"], counts, "lrr"),
+        table(header, rates, "r" * len(header)),
     ]
+    if summary.overview.score == "log_loss":
+        parts.append(f"The best constant forecast in hindsight scores {fmt.score(c.hindsight_log_loss)}.")
     if c.precision is None:
         parts.append("Nothing was predicted yes, so precision is not defined.")
     return parts

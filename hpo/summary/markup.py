@@ -1,19 +1,21 @@
 """GitHub's Markdown: text that is safe anywhere, tables, code, pictures."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import hpo.summary.formats as fmt
 
 MAX_MESSAGE = 160
 """Longer messages are shortened; the JSON has them whole."""
 
+_HTML = re.compile(r"<(?=[A-Za-z/!?])")
 _CODE_BREAKERS = re.compile(r"[`\s|]+")
 
 
 def text(value: object) -> str:
     """One line that is not taken for HTML, a table's end of cell or an escape."""
-    return " ".join(str(value).split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    line = " ".join(str(value).split()).replace("\\", "\\\\").replace("|", "\\|")
+    return _HTML.sub("&lt;", line)
 
 
 def cell(value: object) -> str:
@@ -21,9 +23,9 @@ def cell(value: object) -> str:
     return (text(value) if value is not None else "") or fmt.NOTHING
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[object]], left: int = 1) -> str:
-    """A table whose first ``left`` columns stand left and whose others stand right."""
-    rule = ["---" if column < left else "---:" for column in range(len(header))]
+def table(header: Sequence[str], rows: Iterable[Sequence[object]], align: str) -> str:
+    """A table; ``align`` has a letter for each column, l or r."""
+    rule = [{"l": "---", "r": "---:"}[side] for side in align]
     lines = [[text(title) for title in header], rule, *([cell(value) for value in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

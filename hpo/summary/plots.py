@@ -1,43 +1,20 @@
-"""The pictures of a summary. Each has a figure of its own; pyplot and its global state stay untouched."""
+"""Draws a summary's pictures to PNG files, without pyplot and its global state."""
 
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from io import BytesIO
-from itertools import accumulate
 from pathlib import Path
 
-from matplotlib import colormaps
-from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLocator, ScalarFormatter
 
-import hpo.summary.formats as fmt
-from hpo.budget import format_budget
 from hpo.files import write_bytes
-from hpo.records import TrialRecord, rank
-from hpo.summary import axes as look
-from hpo.summary.groups import origin_kind
-from hpo.summary.schema import Row, Summary
+from hpo.records import TrialRecord
+from hpo.summary import figures
+from hpo.summary.schema import Summary
 
 logger = logging.getLogger(__name__)
-
-N_CURVES = 5
-
-_ORIGINS = {
-    "forced": (look.BLUE, "s"),
-    "startup": (look.ORANGE, "D"),
-    "tpe": (look.GREEN, "o"),
-    "promoted": (look.PINK, "P"),
-    "transfer": (look.SKY, "p"),
-}
-_OTHER_ORIGIN = (look.INK, "h")
-
-_SCORE_OF_LOSS = {"bce": "log_loss", "mse": "mse"}
-"""Training losses that are a task's score, so that both curves stand on one axis."""
-
-_SIGNIFICANT = 0.05
 
 
 def draw(summary: Summary, records: Sequence[TrialRecord], folder: Path) -> list[Path]:
@@ -55,256 +32,26 @@ def draw(summary: Summary, records: Sequence[TrialRecord], folder: Path) -> list
         The files that were written.
     """
     pictures: dict[str, Callable[[], Figure | None]] = {
-        "optimisation_history": partial(optimisation_history, summary),
-        "learning_curves": partial(learning_curves, summary, records),
-        "loss_by_shape": partial(loss_by_shape, summary),
-        "sensitivity": partial(sensitivity, summary),
+        "optimisation_history": partial(figures.optimisation_history, summary),
+        "learning_curves": partial(figures.learning_curves, summary, records),
+        "loss_by_shape": partial(figures.loss_by_shape, summary),
+        "sensitivity": partial(figures.sensitivity, summary),
     }
     written = []
     for name, make in pictures.items():
         path = folder / f"{name}.png"
         try:
             figure = make()
-            if figure is None:
-                path.unlink(missing_ok=True)
+            if figure is not None:
+                write_bytes(path, _png(figure))
+                written.append(path)
                 continue
-            write_bytes(path, _png(figure))
         except Exception:
             # The summary is worth more than any of its pictures.
             logger.warning("the plot %s could not be drawn", path, exc_info=True)
-            continue
-        written.append(path)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
     return written
-
-
-def optimisation_history(summary: Summary) -> Figure | None:
-    """The score of each trial in the order of the search, and the best so far; None without scores."""
-    rows = sorted(summary.trials, key=lambda row: row.trial_number)
-    done = [(row, row.value) for row in rows if row.state == "COMPLETE" and row.value is not None]
-    other = [(row, row.value) for row in rows if row.state != "COMPLETE" and row.value is not None]
-    if not done and not other:
-        return None
-    best = summary.best
-    reference = best.reference_score if best else None
-    span = look.limits([value for _, value in done or other], best.value if best else None, reference)
-    figure, (axes,) = look.new_figure(9, 4.2, _history_title(summary))
-    for kind in dict.fromkeys(origin_kind(row.origin) for row, _ in done):
-        colour, marker = _ORIGINS.get(kind, _OTHER_ORIGIN)
-        of_kind = [(row.trial_number, value) for row, value in done if origin_kind(row.origin) == kind]
-        xs, ys = zip(*of_kind, strict=True)
-        look.points(axes, xs, ys, span, colour=colour, marker=marker, label=kind)
-    problems = {problem.trial_number for problem in summary.problems}
-    for label, colour, failed in (
-        ("pruned (last epoch)", look.GREY, False),
-        ("diverged or failed", look.RED, True),
-    ):
-        some = [(row.trial_number, v) for row, v in other if (row.trial_number in problems) == failed]
-        if some:
-            xs, ys = zip(*some, strict=True)
-            look.points(axes, xs, ys, span, colour=colour, marker="x", label=label)
-    scoreless = [row.trial_number for row in rows if row.value is None and row.state != "RUNNING"]
-    if scoreless:
-        axes.plot(
-            scoreless,
-            [0.015] * len(scoreless),
-            linestyle="none",
-            marker="|",
-            markersize=9,
-            markeredgewidth=2,
-            color=look.RED,
-            transform=axes.get_xaxis_transform(),
-            label="no score",
-        )
-    if done:
-        better = max if summary.overview.objective.direction == "maximize" else min
-        numbers = [row.trial_number for row, _ in done] + [rows[-1].trial_number]
-        so_far = list(accumulate((value for _, value in done), better))
-        axes.step(
-            numbers, [*so_far, so_far[-1]], where="post", color=look.INK, linewidth=1.4, label="best so far"
-        )
-    if best:
-        look.reference_line(axes, best.reference, reference, span)
-    axes.set_ylim(span.low, span.high)
-    axes.set_xlabel("trial", fontsize=9)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_ylabel(_score_label(summary), fontsize=9)
-    look.legend(figure, axes)
-    return figure
-
-
-def loss_by_shape(summary: Summary) -> Figure | None:
-    """The score of each completed trial against its depth and against its width; None without any."""
-    done = [(row, row.value) for row in summary.trials if row.state == "COMPLETE" and row.value is not None]
-    best = summary.best
-    if not done or best is None:
-        return None
-    span = look.limits([value for _, value in done], best.value, best.reference_score)
-    shape = f"{fmt.plural(best.architecture.n_layers, 'layer')} of width {best.architecture.d_model}"
-    figure, panels = look.new_figure(9, 4, f"Score against depth and width; the best has {shape}", columns=2)
-    sizes: tuple[tuple[str, Callable[[Row], int]], ...] = (
-        ("depth, n_layers", lambda row: row.n_layers),
-        ("width, d_model", lambda row: row.d_model),
-    )
-    for axes, (label, size) in zip(panels, sizes, strict=True):
-        for budget, (colour, marker) in _budget_styles(summary.overview.budgets).items():
-            some = [(size(row), value) for row, value in done if row.parameter_budget == budget]
-            if some:
-                xs, ys = zip(*some, strict=True)
-                name = f"budget {format_budget(budget)}"
-                look.points(axes, xs, ys, span, colour=colour, marker=marker, label=name)
-        axes.scatter(
-            [size(done[0][0])],
-            [best.value],
-            s=130,
-            facecolors="none",
-            edgecolors=look.INK,
-            linewidths=1.4,
-            zorder=5,
-            label=f"best, trial {best.trial_number}",
-        )
-        look.reference_line(axes, best.reference, best.reference_score, span)
-        axes.set_xlabel(label, fontsize=9)
-        _size_axis(axes, [size(row) for row, _ in done])
-    panels[0].set_ylim(span.low, span.high)
-    panels[0].set_ylabel(_score_label(summary), fontsize=9)
-    look.legend(figure, panels[0])
-    return figure
-
-
-def learning_curves(summary: Summary, records: Sequence[TrialRecord]) -> Figure | None:
-    """Training and validation loss of the best trials by epoch; None without curves."""
-    top = [record for record in rank(list(records))[:N_CURVES] if record.learning_curve]
-    best = summary.best
-    if not top or best is None:
-        return None
-    val = [row.val_loss for record in top for row in record.learning_curve if row.val_loss is not None]
-    train = [
-        row.train_loss
-        for record in top
-        for row in record.learning_curve
-        if row.train_loss is not None and _comparable(summary, record)
-    ]
-    span = look.limits([*val, *train], best.value, best.reference_score)
-    title = (
-        f"Learning curves of the best {len(top)} trials"
-        if len(top) > 1
-        else "Learning curve of the best trial"
-    )
-    figure, panels = look.new_figure(max(5.0, 2.0 * len(top)), 3.2, title, columns=len(top))
-    for axes, record in zip(panels, top, strict=True):
-        _learning_curve(axes, record, with_train=_comparable(summary, record))
-        look.reference_line(axes, best.reference, best.reference_score, span)
-        axes.set_title(
-            f"trial {record.trial_number}, {origin_kind(record.origin)}: {fmt.score(record.value)}",
-            fontsize=8,
-            loc="left",
-            color=look.INK,
-        )
-        axes.set_xlabel("epoch", fontsize=9)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
-    panels[0].set_ylim(span.low, span.high)
-    panels[0].set_ylabel(_score_label(summary), fontsize=9)
-    look.legend(figure, panels[0])
-    return figure
-
-
-def sensitivity(summary: Summary) -> Figure | None:
-    """Importance and rank correlation of each parameter, most important on top; None if there are none."""
-    params = list(reversed(summary.sensitivity.params))
-    if not params:
-        return None
-    height = 1.6 + 0.27 * len(params)
-    n = summary.sensitivity.n_trials
-    title = f"What the score goes with, over {n} completed trials: {params[-1].name} most of all"
-    figure, (left, right) = look.new_figure(9, height, title, columns=2)
-    names = [param.name for param in params]
-    left.barh(names, [100 * param.importance for param in params], color=look.BLUE, height=0.65)
-    left.set_xlabel("importance (PED-ANOVA), % of all", fontsize=9)
-    for axes in (left, right):
-        axes.grid(visible=False, axis="y")
-        axes.grid(visible=True, axis="x", color=look.FAINT, linewidth=0.6)
-    for strong, label in ((True, "adjusted p < 0.05"), (False, "adjusted p of 0.05 or more")):
-        some = [
-            (param.name, param.spearman)
-            for param in params
-            if param.spearman is not None
-            and param.p_adjusted is not None
-            and (param.p_adjusted < _SIGNIFICANT) == strong
-        ]
-        if some:
-            bars, rhos = zip(*some, strict=True)
-            face = look.ORANGE if strong else "white"
-            right.barh(bars, rhos, height=0.65, color=face, edgecolor=look.ORANGE, label=label)
-    right.axvline(0, color=look.GREY, linewidth=0.8)
-    right.set_xlim(-1, 1)
-    right.set_xlabel("Spearman's rank correlation with the score", fontsize=9)
-    look.legend(figure, right)
-    return figure
-
-
-def _learning_curve(axes: Axes, record: TrialRecord, with_train: bool) -> None:
-    curve = record.learning_curve
-    val = [(row.epoch, row.val_loss) for row in curve if row.val_loss is not None]
-    train = [(row.epoch, row.train_loss) for row in curve if row.train_loss is not None]
-    if train and with_train:
-        xs, ys = zip(*train, strict=True)
-        axes.plot(
-            xs, ys, color=look.ORANGE, linewidth=1.2, linestyle=(0, (2, 1)), label="training (dropout on)"
-        )
-    if val:
-        xs, ys = zip(*val, strict=True)
-        axes.plot(
-            xs, ys, color=look.BLUE, linewidth=1.5, marker="." if len(val) == 1 else None, label="validation"
-        )
-    best = [(epoch, loss) for epoch, loss in val if epoch == record.training.best_epoch]
-    if best:
-        axes.plot(*best[0], marker="o", color=look.BLUE, markersize=6, linestyle="none", label="best epoch")
-
-
-def _comparable(summary: Summary, record: TrialRecord) -> bool:
-    return _SCORE_OF_LOSS.get(record.training.loss) == summary.overview.score
-
-
-def _history_title(summary: Summary) -> str:
-    best = summary.best
-    if best is None:
-        return "No trial completed"
-    title = f"Best score {fmt.score(best.value)}, by trial {best.trial_number}"
-    if best.skill is None:
-        return title
-    verdict = f"{fmt.percent(abs(best.skill))} {'better' if best.skill > 0 else 'worse'} than"
-    return f"{title}: {'no better than' if best.skill == 0 else verdict} {best.reference}"
-
-
-def _score_label(summary: Summary) -> str:
-    o = summary.overview
-    direction = "lower is better" if o.objective.direction == "minimize" else "higher is better"
-    unit = f" in {look.UNITS[o.score]}" if o.score in look.UNITS else ""
-    return f"{o.objective.name}{f', {o.score}' if o.score else ''}{unit} ({direction})"
-
-
-def _budget_styles(budgets: Sequence[int]) -> dict[int, tuple[str, str]]:
-    """A colour and marker for each budget, darker as they grow: the order shows in grey, too."""
-    if len(budgets) == 1:
-        return {budgets[0]: (look.BLUE, "o")}
-    shades = [0.85 - 0.75 * i / (len(budgets) - 1) for i in range(len(budgets))]
-    markers = "osD^vP"
-    colours = [to_hex(colormaps["viridis"](shade)) for shade in shades]
-    return {b: (colours[i], markers[i % len(markers)]) for i, b in enumerate(budgets)}
-
-
-def _size_axis(axes: Axes, sizes: Sequence[int]) -> None:
-    """Sizes on a log scale with plain numbers at the sizes themselves, or at some where they are many."""
-    axes.set_xscale("log", base=2)
-    distinct = sorted(set(sizes))
-    ticks = (
-        [distinct[round(i * (len(distinct) - 1) / 7)] for i in range(8)] if len(distinct) > 8 else distinct
-    )
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_major_formatter(ScalarFormatter())
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlim(distinct[0] / 1.25, distinct[-1] * 1.25)
 
 
 def _png(figure: Figure) -> bytes:

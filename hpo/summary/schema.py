@@ -73,6 +73,8 @@ class Confusion(ConfusionMatrix):
     Attributes:
         base_rate: Share of windows that are positive.
         majority_accuracy: Accuracy of always predicting the more frequent class.
+        hindsight_log_loss: Log-loss, in nats, of always forecasting the base rate: the best score of any
+            constant, to be known only afterwards.
         precision: Null where nothing is predicted positive.
         recall: Null where nothing is positive.
         f1: Null where both are.
@@ -80,6 +82,7 @@ class Confusion(ConfusionMatrix):
 
     base_rate: float
     majority_accuracy: float
+    hindsight_log_loss: float
     accuracy: float
     precision: float | None
     recall: float | None

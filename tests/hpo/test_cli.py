@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hpo.cli import main
 from hpo.config import keys
 
 ROOT = Path(__file__).parents[2]
@@ -114,11 +115,24 @@ BAD = [
 
 
 @pytest.mark.parametrize(("arguments", "word"), BAD, ids=[" ".join(a)[:40] for a, _ in BAD])
-def test_bad_input_is_one_line_and_writes_nothing(tmp_path, arguments, word):
-    done = hpo(*arguments, cwd=tmp_path)
-    assert done.returncode == 2, done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-    assert word in done.stderr
+def test_bad_input_is_one_line_and_writes_nothing(tmp_path, monkeypatch, capfd, arguments, word):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["hpo", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    printed = capfd.readouterr()
+    assert caught.value.code == 2
+    assert len(printed.err.strip().splitlines()) == 1, printed.err
+    assert word in printed.err
+    assert printed.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_input_in_a_process_of_its_own(tmp_path):
+    done = hpo("run", "--model", "psan", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("hpo: unknown model 'psan': did you mean 'psann'?")
+    assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
     assert list(tmp_path.iterdir()) == []
 
