@@ -1,6 +1,6 @@
 """What a data set is, what a study asks of it, and what comes back.
 
-Legend: T rows, C channels, H horizon, K target columns.
+Legend: T rows, C channels, H horizon, K target columns, N windows.
 """
 
 from collections.abc import Callable
@@ -31,6 +31,7 @@ class DataRequest:
         path: The file, for a user's own table.
         target: Target columns; empty takes the data set's own.
         time: The timestamp column, for a user's own table; None finds it.
+        season: Rows in a season; None finds it.
     """
 
     context_length: int
@@ -43,37 +44,43 @@ class DataRequest:
     path: Path | None = None
     target: tuple[str, ...] = ()
     time: str | None = None
+    season: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """A loaded data set before windows: model-ready numbers in time order.
 
+    The forecast made at the end of row t is of ``target_values[t + offset]`` for each target offset.
+
     Attributes:
         timestamps: Time of each row, datetime64[ns], strictly increasing, shape (T,).
         features: Model inputs, unscaled, no NaN, shape (T, C).
         channel_names: The C names.
-        targets: What is to be forecast at the end of row t, shape (T, n_outputs); NaN where
-            the future is not known (the last H rows).
-        target_names: The n_outputs names.
-        target_series: The observed target columns, shape (T, K), for the naive forecasts of a
-            regression; None for a binary task.
-        target_channels: Where the K target columns stand among the channels; empty if they don't.
+        target_values: What is forecast, shape (T, K). Binary: the label known H rows after row t, NaN
+            in the last H rows. Regression: the observed target columns.
+        target_names: The K names.
+        target_offsets: (0,) for binary, since a label already looks ahead; 1 to H for regression.
+        target_channels: Where the K target columns stand among the channels; empty for binary.
         task: What the targets are.
         sha256: Of the file's bytes, or of the values where there is no file.
         frequency: Such as "1 business day".
+        segments: Row ranges without a gap in time; no window crosses from one to another.
+        season: Rows in a season, if the series has one.
     """
 
     timestamps: npt.NDArray[np.datetime64]
     features: npt.NDArray[np.float64]
     channel_names: tuple[str, ...]
-    targets: npt.NDArray[np.float64]
+    target_values: npt.NDArray[np.float64]
     target_names: tuple[str, ...]
-    target_series: npt.NDArray[np.float64] | None
+    target_offsets: tuple[int, ...]
     target_channels: tuple[int, ...]
     task: Task
     sha256: str
     frequency: str
+    segments: tuple[RowRange, ...]
+    season: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,11 +137,12 @@ class ForecastData:
 
     Attributes:
         name: Catalogue name or the file's name.
+        context_length: Rows of history in a window.
+        horizon: Rows ahead that are forecast.
         features: Scaled inputs, float32, shape (T, C).
-        targets: float32, shape (T, n_outputs). Binary: 0 or 1. Regression: in scaled units,
-            step-major (all K targets of step 1, then of step 2, ...).
-        target_mean: Subtracted from the targets, shape (n_outputs,); zeros for binary.
-        target_std: Divided out of the targets, shape (n_outputs,); ones for binary.
+        target_values: Scaled targets, float32, shape (T, K); binary labels stay 0 and 1.
+        target_mean: Subtracted from the targets, shape (K,); zeros for binary.
+        target_std: Divided out of the targets, shape (K,); ones for binary.
         table: Where all this comes from, unscaled.
         splits: Train, validation and test windows.
         feature_mean: Subtracted from the features, from training rows only, shape (C,).
@@ -145,10 +153,20 @@ class ForecastData:
     context_length: int
     horizon: int
     features: npt.NDArray[np.float32]
-    targets: npt.NDArray[np.float32]
+    target_values: npt.NDArray[np.float32]
     target_mean: npt.NDArray[np.float64]
     target_std: npt.NDArray[np.float64]
     table: Table = field(repr=False)
     splits: Splits
     feature_mean: npt.NDArray[np.float64]
     feature_std: npt.NDArray[np.float64]
+
+    @property
+    def n_outputs(self) -> int:
+        """Numbers in one forecast."""
+        return len(self.table.target_offsets) * self.target_values.shape[1]
+
+    def targets_at(self, ends: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """The targets of windows that end at some rows, (N, n_outputs), step-major."""
+        rows = ends[:, None] + np.array(self.table.target_offsets)
+        return self.target_values[rows].reshape(len(ends), -1)

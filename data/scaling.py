@@ -1,4 +1,4 @@
-"""Standardisation by training rows alone.
+"""Standardisation by training rows alone. Column by column, so that a long table is never held twice.
 
 Legend: T rows, C channels.
 """
@@ -23,12 +23,16 @@ def fit(values: Array, ranges: Sequence[RowRange]) -> tuple[Array, Array]:
     Returns:
         Mean and standard deviation, each (C,); a column constant over those rows has 1 for the latter.
     """
-    # One memory layout: a sum in another order differs in its last bits.
-    rows = np.ascontiguousarray(np.concatenate([values[start:stop] for start, stop in ranges]))
-    mean, std = rows.mean(axis=0), rows.std(axis=0)
+    mean, std = np.empty(values.shape[1]), np.empty(values.shape[1])
+    for j in range(values.shape[1]):
+        column = np.concatenate([values[start:stop, j] for start, stop in ranges], dtype=np.float64)
+        mean[j], std[j] = column.mean(), column.std()
     return mean, np.where(std > 1e-12 * np.maximum(1.0, np.abs(mean)), std, 1.0)
 
 
 def apply(values: Array, mean: Array, std: Array) -> npt.NDArray[np.float32]:
     """Standardise columns, (T, C) to float32, row after row in memory."""
-    return ((values - mean) / std).astype(np.float32, order="C")
+    scaled = np.empty(values.shape, dtype=np.float32)
+    for j in range(values.shape[1]):
+        scaled[:, j] = (values[:, j] - mean[j]) / std[j]
+    return scaled

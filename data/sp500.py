@@ -74,13 +74,14 @@ def load(request: DataRequest) -> Table:
         timestamps=frame.index.to_numpy().astype("datetime64[ns]"),
         features=frame.to_numpy(dtype=np.float64),
         channel_names=tuple(name.lower() for name in frame.columns),
-        targets=label[:, None],
+        target_values=label[:, None],
         target_names=(f"high of the next {request.horizon} reaches close + {request.threshold:.2%}",),
-        target_series=None,
+        target_offsets=(0,),
         target_channels=(),
         task="binary",
         sha256=hashlib.sha256(raw().to_csv().encode()).hexdigest(),
         frequency=SPEC.frequency,
+        segments=((0, len(frame)),),
     )
 
 

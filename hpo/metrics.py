@@ -1,7 +1,9 @@
-"""Scores of a forecast, by scikit-learn.
+"""Scores of a forecast, by scikit-learn where it has them.
 
-Legend: N windows.
+Legend: N windows, O outputs, H horizon, K target columns.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -9,8 +11,49 @@ from sklearn import metrics as sk
 
 Array = npt.NDArray[np.float64]
 
+OBJECTIVES = {"binary": "log_loss", "regression": "mse"}
+"""The metric that is each task's objective."""
+
 COLLAPSED_RANGE = 0.1
 """Probabilities that span less than this are all nearly equal: the model tells nothing apart."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scorer:
+    """Turns outputs into metrics.
+
+    Attributes:
+        task: "binary" or "regression".
+        mean: Of the training targets, taken out of scaled targets, shape (O,).
+        std: Likewise.
+        naive_error: Mean absolute error of the seasonal naive forecast on training rows, in the targets'
+            units, shape (O,): what MASE divides by.
+    """
+
+    task: str
+    mean: Array
+    std: Array
+    naive_error: Array
+
+    def metrics(self, outputs: Array, targets: Array) -> dict[str, float]:
+        """All metrics of outputs (logits, or scaled forecasts) against scaled targets, each (N, O)."""
+        if self.task == "binary":
+            return binary_metrics(sigmoid(outputs[:, 0]), targets[:, 0])
+        return {
+            "mse": float(np.mean((outputs - targets) ** 2)),
+            **regression_metrics(outputs * self.std + self.mean, targets * self.std + self.mean, self.naive_error),
+        }
+
+    def confusion(self, outputs: Array, targets: Array) -> dict[str, int] | None:
+        """Counts at probability 0.5; None for a regression."""
+        if self.task != "binary":
+            return None
+        return confusion_counts(sigmoid(outputs[:, 0]), targets[:, 0])
+
+
+def sigmoid(logits: Array) -> Array:
+    """Probabilities from logits."""
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -60.0, 60.0))))
 
 
 def binary_metrics(probabilities: Array, labels: Array) -> dict[str, float]:
@@ -43,3 +86,25 @@ def confusion_counts(probabilities: Array, labels: Array) -> dict[str, int]:
         "false_negative": int(fn),
         "true_positive": int(tp),
     }
+
+
+def regression_metrics(forecast: Array, actual: Array, naive_error: Array) -> dict[str, float]:
+    """Scores of a forecast in the targets' own units, each of shape (N, O).
+
+    R² is over all windows and outputs, each output against its own mean. sMAPE is in percent, 0 to 200
+    (Makridakis 1993). MASE divides each output's error by ``naive_error`` (Hyndman and Koehler 2006); it is
+    left out where that is 0.
+    """
+    error = np.abs(forecast - actual)
+    size = np.abs(forecast) + np.abs(actual)
+    smape = np.divide(2 * error, size, out=np.zeros_like(error), where=size > 0)
+    scores = {
+        "rmse": float(np.sqrt(np.mean(error**2))),
+        "mae": float(np.mean(error)),
+        "smape": float(100 * smape.mean()),
+    }
+    if len(actual) > 1:
+        scores["r2"] = float(sk.r2_score(actual, forecast, multioutput="variance_weighted"))
+    if (naive_error > 0).all():
+        scores["mase"] = float(np.mean(error.mean(axis=0) / naive_error))
+    return scores

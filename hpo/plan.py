@@ -7,7 +7,7 @@ space lies on its budget and none is thrown away.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from hpo.budget import ForcedConfig, forced_configs, format_budget, parse_budget
@@ -214,7 +214,14 @@ def _forced(plan: Plan, config: ForcedConfig) -> ForcedTrial:
         params["n_heads"] = n_heads
     defaults = {field.name: field.default for field in fields(plan.family.config)}
     params |= {name: defaults[name] for name in ("normalisation", *plan.family.space)}
-    return ForcedTrial(origin=config.origin, params=params, spec=plan.resolve(params))
+    spec = plan.resolve(params)
+    if plan.family.canonical and config.canonical_d_model is not None:
+        shaped = replace(spec.model, n_layers=config.n_layers)
+        model = plan.family.with_width(shaped, config.canonical_d_model)
+        spec = replace(
+            spec, model=model, param_count=count_params(plan.family, model, plan.shape), canonical=True
+        )
+    return ForcedTrial(origin=config.origin, params=params, spec=spec)
 
 
 def _unreachable(family: ModelFamily, shape: ForecastShape, budget: int) -> str:

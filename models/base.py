@@ -80,7 +80,7 @@ def check_positive(name: str, value: float) -> None:
         raise ValueError(f"{name} must be above 0, got {value}")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ModelFamily:
     """One entry of the catalogue.
 
@@ -94,6 +94,7 @@ class ModelFamily:
         space: The family's own search dimensions; the names are fields of ``config``.
         with_width: The same config at another width.
         max_layers: The deepest network the search tries.
+        canonical: Whether the forced configs take the published widths verbatim.
     """
 
     name: str
@@ -104,3 +105,4 @@ class ModelFamily:
     space: Space
     with_width: Callable[[Any, int], Any]
     max_layers: int
+    canonical: bool = False

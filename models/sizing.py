@@ -1,18 +1,19 @@
 """Counts parameters without allocating them, and solves the width that a budget asks for.
 
-The parameter count of every family is an exact polynomial in its width w and, where it has one, its
-feed-forward width f: a w^2 + b w + c, plus e f + g w f. A few tiny builds give the coefficients, so a
+The parameter count of every family is an exact polynomial: a w^2 + b w + c in its width, plus e f + g w f
+where it has a feed-forward width, with coefficients linear in its depth. A few tiny builds give them, so a
 200M-parameter model is counted without making it; tests compare with real builds.
 
 Legend: w d_model, f d_ff.
 """
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from .base import ForecastShape, ModelConfig, ModelFamily
@@ -29,28 +30,35 @@ FEED_FORWARD_RATIO = 4
 
 @dataclass(frozen=True)
 class Count:
-    """The parameter count as a polynomial in width and feed-forward width.
+    """The parameter count as a polynomial in depth, width and feed-forward width.
 
     Attributes:
-        terms: Coefficients of 1, w, w^2 and, for a family with d_ff, of f and w f.
+        first: Coefficients of 1, w, w^2 and, for a family with d_ff, of f and w f, at one layer.
+        layer: The same for each further layer.
         grid: Widths are multiples of this.
     """
 
-    terms: tuple[float, ...]
+    first: tuple[float, ...]
+    layer: tuple[float, ...]
     grid: int
 
-    def at(self, width: int, d_ff: int = 0) -> int:
-        """The exact count at a width on the grid."""
-        return round(float(np.dot(self.terms, _monomials(width, d_ff)[: len(self.terms)])))
+    def terms(self, n_layers: int) -> npt.NDArray[np.float64]:
+        """The coefficients at a depth."""
+        return np.array(self.first) + (n_layers - 1) * np.array(self.layer)
+
+    def at(self, n_layers: int, width: int, d_ff: int = 0) -> int:
+        """The exact count at a depth and a width on the grid."""
+        terms = self.terms(n_layers)
+        return round(float(terms @ _monomials(width, d_ff)[: len(terms)]))
 
     @property
     def has_d_ff(self) -> bool:
         """Whether the feed-forward width is free."""
-        return len(self.terms) == 5
+        return len(self.first) == 5
 
 
-def _monomials(width: int, d_ff: int) -> list[float]:
-    return [1.0, width, width * width, d_ff, width * d_ff]
+def _monomials(width: int, d_ff: int) -> npt.NDArray[np.float64]:
+    return np.array([1.0, width, width * width, d_ff, width * d_ff])
 
 
 def width_grid(config: ModelConfig) -> int:
@@ -67,38 +75,40 @@ def count_real(family: ModelFamily, config: ModelConfig, shape: ForecastShape) -
 
 
 @lru_cache(maxsize=4096)
-def _fitted(build: Any, with_width: Any, config: Any, shape: ForecastShape) -> Count:
+def _fitted(family: ModelFamily, config: Any, shape: ForecastShape) -> Count:
     grid = width_grid(config)
-    with_d_ff = any(field.name == "d_ff" for field in fields(config))
+    with_d_ff = hasattr(config, "d_ff")
     sizes = [(grid, 0), (2 * grid, 0), (3 * grid, 0)]
     if with_d_ff:
         sizes = [(grid, 2), (2 * grid, 3), (3 * grid, 4), (grid, 7), (3 * grid, 9)]
-    counts = []
-    with torch.random.fork_rng(devices=[]):
-        for width, d_ff in sizes:
-            sized = with_width(config, width)
-            model = build(replace(sized, d_ff=d_ff) if with_d_ff else sized, shape)
-            counts.append(sum(parameter.numel() for parameter in model.parameters()))
     matrix = np.array([_monomials(*size)[: len(sizes)] for size in sizes])
-    return Count(terms=tuple(np.linalg.solve(matrix, counts)), grid=grid)
+    terms = []
+    for n_layers in (1, 2):
+        counts = []
+        for width, d_ff in sizes:
+            sized = replace(family.with_width(config, width), n_layers=n_layers)
+            counts.append(count_real(family, replace(sized, d_ff=d_ff) if with_d_ff else sized, shape))
+        terms.append(np.linalg.solve(matrix, counts))
+    return Count(first=tuple(terms[0]), layer=tuple(terms[1] - terms[0]), grid=grid)
 
 
 def fit_count(family: ModelFamily, config: ModelConfig, shape: ForecastShape) -> Count:
-    """The parameter count of a config as a function of its width, from a few tiny builds.
+    """The parameter count of a config as a function of its depth and widths, from a few tiny builds.
 
     Args:
         family: The model family.
-        config: Depth, heads and extras; its width does not matter.
+        config: Heads and extras; its depth and widths do not matter.
         shape: The task's input and output.
     """
-    # Dropout and width do not change the polynomial: leave them out of the cache's key.
-    key = replace(config, d_model=width_grid(config), dropout=0.0)
-    return _fitted(family.build, family.with_width, key, shape)
+    # Depth, widths and dropout do not change the polynomial: leave them out of the cache's key.
+    key = replace(family.with_width(config, width_grid(config)), n_layers=1, dropout=0.0)
+    return _fitted(family, key, shape)
 
 
 def count_params(family: ModelFamily, config: ModelConfig, shape: ForecastShape) -> int:
     """The exact number of parameters of a config, without building it."""
-    return fit_count(family, config, shape).at(config.d_model, getattr(config, "d_ff", 0))
+    count = fit_count(family, config, shape)
+    return count.at(config.n_layers, config.d_model, getattr(config, "d_ff", 0))
 
 
 def fit_width(family: ModelFamily, config: ModelConfig, shape: ForecastShape, budget: int) -> ModelConfig:
@@ -117,10 +127,10 @@ def fit_width(family: ModelFamily, config: ModelConfig, shape: ForecastShape, bu
         reached at this depth; the caller checks.
     """
     count = fit_count(family, config, shape)
-    constant, linear, square = count.terms[:3]
-    if count.has_d_ff:
-        linear += FEED_FORWARD_RATIO * count.terms[3]
-        square += FEED_FORWARD_RATIO * count.terms[4]
+    constant, linear, square, *feed_forward = count.terms(config.n_layers)
+    if feed_forward:
+        linear += FEED_FORWARD_RATIO * feed_forward[0]
+        square += FEED_FORWARD_RATIO * feed_forward[1]
     missing = max(budget - constant, 0.0)
     root = (
         missing / linear
@@ -136,8 +146,8 @@ def _sized(family: ModelFamily, config: ModelConfig, count: Count, width: int, b
     sized = family.with_width(config, width)
     if not count.has_d_ff:
         return sized
-    slope = count.terms[3] + count.terms[4] * width
-    d_ff = max(1, round((budget - count.at(width)) / slope))
+    *_, per_unit, per_width = count.terms(config.n_layers)
+    d_ff = max(1, round((budget - count.at(config.n_layers, width)) / (per_unit + per_width * width)))
     return replace(sized, d_ff=d_ff)
 
 
@@ -158,5 +168,5 @@ def reachable(family: ModelFamily, config: ModelConfig, shape: ForecastShape) ->
     smallest = -(-MIN_WIDTH // count.grid) * count.grid
     ends = []
     for width in (smallest, 65_536 // count.grid * count.grid):
-        ends.append(count.at(width, FEED_FORWARD_RATIO * width))
+        ends.append(count.at(config.n_layers, width, FEED_FORWARD_RATIO * width))
     return ends[0], ends[1]

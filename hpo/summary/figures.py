@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLoca
 import hpo.summary.formats as fmt
 from hpo.budget import format_budget
 from hpo.records import TrialRecord, rank
-from hpo.summary import axes as look
+from hpo.summary import look
 from hpo.summary.groups import origin_kind
 from hpo.summary.schema import Row, Summary
 
@@ -34,6 +34,9 @@ _SIGNIFICANT = 0.05
 
 _MAX_TICKS = 9
 
+_MANY = 200
+"""More points than this are drawn small."""
+
 
 def optimisation_history(summary: Summary) -> Figure | None:
     """The score of each trial in the order of the search, and the best so far; None without scores."""
@@ -45,41 +48,26 @@ def optimisation_history(summary: Summary) -> Figure | None:
     best = summary.best
     reference = best.reference_score if best else None
     span = look.limits([value for _, value in done + other], best.value if best else None, reference)
+    many = len(rows) > _MANY
     figure, (axes,) = look.new_figure(9, 4.2, _history_title(summary))
     for kind in dict.fromkeys(origin_kind(row.origin) for row, _ in done):
         colour, marker = _ORIGINS.get(kind, _OTHER_ORIGIN)
         of_kind = [(row.trial_number, value) for row, value in done if origin_kind(row.origin) == kind]
         xs, ys = zip(*of_kind, strict=True)
-        look.points(axes, xs, ys, span, colour=colour, marker=marker, label=kind)
+        look.points(axes, xs, ys, span, colour=colour, marker=marker, label=kind, many=many)
     problems = {problem.trial_number for problem in summary.problems}
-    for label, colour, failed in (
-        ("pruned", look.GREY, False),
-        ("diverged", look.RED, True),
-    ):
+    for label, colour, failed in (("pruned", look.GREY, False), ("diverged", look.RED, True)):
         some = [(row.trial_number, v) for row, v in other if (row.trial_number in problems) == failed]
         if some:
             xs, ys = zip(*some, strict=True)
-            look.points(axes, xs, ys, span, colour=colour, marker="x", label=label)
-    scoreless = [row.trial_number for row in rows if row.value is None and row.state != "RUNNING"]
-    if scoreless:
-        axes.plot(
-            scoreless,
-            [0.015] * len(scoreless),
-            linestyle="none",
-            marker="|",
-            markersize=9,
-            markeredgewidth=2,
-            color=look.RED,
-            transform=axes.get_xaxis_transform(),
-            label="no score",
-        )
+            look.points(axes, xs, ys, span, colour=colour, marker="x", label=label, many=many)
+    _mark_scoreless(axes, [row.trial_number for row in rows if row.value is None and row.state != "RUNNING"])
     if done:
         better = max if summary.overview.objective.direction == "maximize" else min
         numbers = [row.trial_number for row, _ in done] + [rows[-1].trial_number]
         so_far = list(accumulate((value for _, value in done), better))
-        axes.step(
-            numbers, [*so_far, so_far[-1]], where="post", color=look.INK, linewidth=1.4, label="best so far"
-        )
+        heights = [*so_far, so_far[-1]]
+        axes.step(numbers, heights, where="post", color=look.INK, linewidth=1.4, label="best so far")
     if best:
         look.reference_line(axes, best.reference, reference, span)
     axes.set_ylim(span.low, span.high)
@@ -97,6 +85,7 @@ def loss_by_shape(summary: Summary) -> Figure | None:
     if not done or best is None:
         return None
     span = look.limits([value for _, value in done], best.value, best.reference_score)
+    many = len(done) > _MANY
     shape = f"{fmt.plural(best.architecture.n_layers, 'layer')} of width {best.architecture.d_model}"
     figure, panels = look.new_figure(9, 4, f"Score against depth and width; the best has {shape}", columns=2)
     sizes: tuple[tuple[str, Callable[[Row], int]], ...] = (
@@ -109,7 +98,7 @@ def loss_by_shape(summary: Summary) -> Figure | None:
             if some:
                 xs, ys = zip(*some, strict=True)
                 name = f"budget {format_budget(budget)}"
-                look.points(axes, xs, ys, span, colour=colour, marker=marker, label=name)
+                look.points(axes, xs, ys, span, colour=colour, marker=marker, label=name, many=many)
         axes.scatter(
             [size(done[0][0])],
             [best.value],
@@ -199,6 +188,22 @@ def sensitivity(summary: Summary) -> Figure | None:
     right.set_xlabel("Spearman's rank correlation with the score", fontsize=9)
     look.legend(figure, right)
     return figure
+
+
+def _mark_scoreless(axes: Axes, numbers: Sequence[int]) -> None:
+    """Short bars at the bottom, at whatever height that is."""
+    if numbers:
+        axes.plot(
+            numbers,
+            [0.015] * len(numbers),
+            linestyle="none",
+            marker="|",
+            markersize=9,
+            markeredgewidth=2,
+            color=look.RED,
+            transform=axes.get_xaxis_transform(),
+            label="no score",
+        )
 
 
 def _learning_curve(axes: Axes, record: TrialRecord, with_train: bool) -> None:

@@ -92,13 +92,14 @@ def points(
     *,
     colour: str,
     marker: str,
-    label: str | None,
+    label: str,
+    many: bool,
 ) -> None:
     """Points; those outside the span become triangles at its edge, with their value while they are few."""
     inside = [(x, y) for x, y in zip(xs, ys, strict=True) if span.holds(y)]
     outside = [(x, y) for x, y in zip(xs, ys, strict=True) if not span.holds(y)]
-    size = 34 if len(xs) <= 200 else 10
-    edge = None if marker == "x" else "white"
+    size = 10 if many else 34
+    edge = None if marker == "x" or many else "white"
     # An empty series still gets its line in the legend, for the sake of its clipped points.
     axes.scatter(*_columns(inside), s=size, c=colour, marker=marker, label=label, zorder=3, edgecolors=edge)
     for x, y in outside:

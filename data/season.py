@@ -1,0 +1,63 @@
+"""The season of a series: the lag at which it repeats itself best.
+
+Legend: T rows.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+USUAL = {
+    "minute": (60, 1440),
+    "15 minutes": (96, 672),
+    "30 minutes": (48, 336),
+    "hour": (24, 168),
+    "day": (7, 365),
+    "business day": (5,),
+    "week": (52,),
+    "month": (12,),
+    "quarter": (4,),
+}
+"""Rows in a season, by frequency."""
+
+MAX_LAG = 512
+LEAST_CORRELATION = 0.2
+MIN_SEASONS = 3
+
+
+def seasonal_period(values: npt.NDArray[np.float64], frequency: str) -> int | None:
+    """Find the season in training values.
+
+    The usual seasons of the frequency are tried; where the frequency has none, every lag up to 512 that stands
+    out as a peak. A season must come three times and correlate by 0.2 at least, once a straight trend is taken
+    away.
+
+    Args:
+        values: Shape (T,), training rows alone.
+        frequency: Such as "hour".
+
+    Returns:
+        Rows in a season, or None where nothing repeats.
+    """
+    n_rows = len(values)
+    longest = n_rows // MIN_SEASONS
+    candidates = [lag for lag in USUAL.get(frequency, range(2, MAX_LAG + 1)) if lag <= longest]
+    if not candidates:
+        return None
+    trend = np.polyval(np.polyfit(np.arange(n_rows), values, 1), np.arange(n_rows))
+    detrended = values - trend
+    power = float(detrended @ detrended)
+    if power <= 1e-12 * max(1.0, float(values @ values)):
+        return None
+    limit = max(candidates) + 2
+    spectrum = np.fft.rfft(detrended, 2 * n_rows)
+    correlation = np.fft.irfft(np.abs(spectrum) ** 2)[: limit + 1] / power
+    # A sum over fewer pairs is smaller by that alone.
+    correlation *= n_rows / (n_rows - np.arange(len(correlation)))
+    if frequency not in USUAL:
+        candidates = [
+            lag
+            for lag in candidates
+            if correlation[lag] > correlation[lag - 1] and correlation[lag] >= correlation[lag + 1]
+        ]
+    strong = [lag for lag in candidates if correlation[lag] >= LEAST_CORRELATION]
+    return max(strong, key=lambda lag: (round(float(correlation[lag]), 2), -lag), default=None)
