@@ -13,7 +13,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 quote = '$(subst ','\'',$(1))'
 given = $(filter command line,$(origin $(1)))
 flag = $(if $(given),$(2) $(call quote,$($(1))))
-VARIABLES := MODEL BUDGET DATA TASK HORIZON CONTEXT THRESHOLD FEATURES SPLIT LOSS OBJECTIVE TRIALS EPOCHS \
+VARIABLES := MODEL BUDGET DATA TARGET TIME TASK HORIZON CONTEXT THRESHOLD FEATURES SPLIT LOSS OBJECTIVE TRIALS EPOCHS \
 	LIMIT SEED WORKERS DEVICE EXPERIMENT OUT STORAGE STUDY
 lower = $(shell echo $(1) | tr A-Z a-z)
 FLAGS = $(foreach v,$(VARIABLES),$(call flag,$(v),--$(call lower,$(v)))) $(if $(call given,ARGS),$(ARGS))

@@ -164,9 +164,10 @@ class ForecastData:
     @property
     def n_outputs(self) -> int:
         """Numbers in one forecast."""
-        return len(self.table.target_offsets) * self.target_values.shape[1]
+        return len(self.table.target_offsets) * int(self.target_values.shape[1])
 
     def targets_at(self, ends: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """The targets of windows that end at some rows, (N, n_outputs), step-major."""
         rows = ends[:, None] + np.array(self.table.target_offsets)
-        return self.target_values[rows].reshape(len(ends), -1)
+        targets: npt.NDArray[np.float32] = self.target_values[rows].reshape(len(ends), -1)
+        return targets

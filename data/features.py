@@ -24,6 +24,10 @@ def _close(frame: pd.DataFrame) -> Array:
     return _column(frame, "Close")
 
 
+def _of_close(average: Callable[[Array, int], Array], n_rows: int) -> Indicator:
+    return lambda frame: average(_close(frame), n_rows)
+
+
 def _high_low_close(frame: pd.DataFrame) -> tuple[Array, Array, Array]:
     return _column(frame, "High"), _column(frame, "Low"), _close(frame)
 
@@ -35,9 +39,10 @@ def weekly(frame: pd.DataFrame, indicator: Callable[[Array], Array]) -> Array:
     known, and the last whole week's value stands.
     """
     closes = pd.Series(_close(frame), index=frame.index)
-    by_week = closes.groupby(frame.index.to_period("W-FRI")).last()
-    values = pd.Series(indicator(by_week.to_numpy()), index=by_week.index).shift(1)
-    return values.reindex(frame.index.to_period("W-FRI")).to_numpy(dtype=np.float64)
+    weeks = pd.PeriodIndex(pd.DatetimeIndex(frame.index), freq="W-FRI")
+    by_week = closes.groupby(weeks).last()
+    values = pd.Series(indicator(np.asarray(by_week, dtype=np.float64)), index=by_week.index).shift(1)
+    return values.reindex(weeks).to_numpy(dtype=np.float64)
 
 
 def _stoch_rsi(closes: Array) -> Array:
@@ -64,8 +69,8 @@ def _vwap(frame: pd.DataFrame) -> Array:
 
 
 A20: dict[str, Indicator] = {
-    **{f"dema_{n}": lambda f, n=n: talib.DEMA(_close(f), n) for n in (9, 10, 20, 25, 90)},
-    **{f"sma_{n}": lambda f, n=n: talib.SMA(_close(f), n) for n in (12, 50, 100, 200)},
+    **{f"dema_{n}": _of_close(talib.DEMA, n) for n in (9, 10, 20, 25, 90)},
+    **{f"sma_{n}": _of_close(talib.SMA, n) for n in (12, 50, 100, 200)},
     "rsi_14": lambda f: talib.RSI(_close(f), 14),
     "rsi_14_weekly": lambda f: weekly(f, lambda closes: talib.RSI(closes, 14)),
     "stoch_rsi": lambda f: _stoch_rsi(_close(f)),

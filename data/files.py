@@ -37,15 +37,15 @@ def read_columns(path: Path) -> pa.Table:
                 table = pyarrow.csv.read_csv(stream)
         else:
             table = pyarrow.csv.read_csv(path)
+        names = table.column_names
+    except UnicodeDecodeError as error:
+        raise ValueError("not UTF-8 text; save the file as UTF-8") from error
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, EOFError, lzma.LZMAError) as error:
         kind = "Parquet" if suffix == ".parquet" else "CSV"
         raise ValueError(f"not a readable {kind} file ({str(error).splitlines()[0]})") from error
-    except UnicodeDecodeError as error:
-        raise ValueError("not UTF-8 text; save the file as UTF-8") from error
     for field in table.schema:
         if pa.types.is_binary(field.type):
             raise ValueError(f"column {field.name!r} is not UTF-8 text; save the file as UTF-8")
-    names = table.column_names
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"column names must differ, got {twice[0]!r} {names.count(twice[0])} times")

@@ -21,15 +21,16 @@ USUAL = {
 
 MAX_LAG = 512
 LEAST_CORRELATION = 0.2
+NEAR_BEST = 0.1
 MIN_SEASONS = 3
 
 
 def seasonal_period(values: npt.NDArray[np.float64], frequency: str) -> int | None:
     """Find the season in training values.
 
-    The usual seasons of the frequency are tried; where the frequency has none, every lag up to 512 that stands
-    out as a peak. A season must come three times and correlate by 0.2 at least, once a straight trend is taken
-    away.
+    The usual seasons of the frequency are tried; where the frequency has none, every lag up to 512 that
+    stands out as a peak. A season must come three times and correlate by 0.2 at least, once a straight trend
+    is taken away.
 
     Args:
         values: Shape (T,), training rows alone.
@@ -60,4 +61,10 @@ def seasonal_period(values: npt.NDArray[np.float64], frequency: str) -> int | No
             if correlation[lag] > correlation[lag - 1] and correlation[lag] >= correlation[lag + 1]
         ]
     strong = [lag for lag in candidates if correlation[lag] >= LEAST_CORRELATION]
-    return max(strong, key=lambda lag: (round(float(correlation[lag]), 2), -lag), default=None)
+    if not strong:
+        return None
+    # A multiple of the season repeats as well as the season: of the lags near the best, the shortest; noise
+    # makes small peaks beside it, so of its neighbours the highest.
+    best = max(correlation[lag] for lag in strong)
+    shortest = min(lag for lag in strong if correlation[lag] >= best - NEAR_BEST)
+    return max((lag for lag in strong if shortest <= lag < 1.5 * shortest), key=lambda lag: correlation[lag])

@@ -130,8 +130,9 @@ def _intersect(ranges: Sequence[RowRange], segments: Sequence[RowRange]) -> list
 
 def _too_short(part: str, n_rows: int, context_length: int, horizon: int, n_segments: int) -> str:
     gaps = f" in {n_segments:,} pieces between gaps" if n_segments > 1 else ""
+    needed = rows_needed(context_length, horizon)
     return (
-        f"{n_rows:,} rows{gaps} leave no {part} window of {context_length} rows of context and {horizon} of "
-        f"horizon; about {rows_needed(context_length, horizon):,} rows without a gap are needed, or a shorter "
-        "context or horizon"
+        f"{n_rows:,} rows{gaps} leave no {part} window of {context_length} rows of context and "
+        f"{horizon} of horizon; about {needed:,} rows without a gap are needed, "
+        "or a shorter context or horizon"
     )

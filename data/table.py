@@ -127,8 +127,8 @@ def choose_targets(loaded: Loaded, targets: Sequence[str]) -> tuple[str, ...]:
     for name in chosen:
         if name in loaded.filled:
             raise ValueError(
-                f"target {name!r} has {loaded.filled[name]:,} missing values; fill or drop those rows, or give "
-                "another TARGET"
+                f"target {name!r} has {loaded.filled[name]:,} missing values; fill or drop those rows, "
+                "or give another TARGET"
             )
     return chosen
 
@@ -237,7 +237,7 @@ def _segments(times: npt.NDArray[np.datetime64]) -> tuple[str, tuple[RowRange, .
     index = pd.DatetimeIndex(times)
     steps = np.diff(times) // np.timedelta64(1, "s")
     usual = Counter(steps.tolist()).most_common(1)[0][0]
-    if usual == 86_400 and int(index.dayofweek.max()) < 5:
+    if usual == 86_400 and int(index.day_of_week.max()) < 5:
         weekdays = np.busday_count(times[:-1].astype("datetime64[D]"), times[1:].astype("datetime64[D]"))
         return "business day", _between(weekdays > 5, n_rows)
     for low, high, name in ((28, 31, "month"), (89, 92, "quarter"), (365, 366, "year")):

@@ -49,7 +49,16 @@ def run(
     budget: Annotated[
         str | None, typer.Option(help="Parameter budget: 750k, 2M, 20M, 1.5M, or a comma list. [2M]")
     ] = None,
-    data: Annotated[str | None, typer.Option(help="Data set. [sp500]")] = None,
+    data: Annotated[str | None, typer.Option(help="Data set, or a path to .csv or .parquet. [sp500]")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Columns to forecast, by commas, of a file. [the last one]")
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Timestamp column of a file. [the first that holds timestamps]")
+    ] = None,
+    season: Annotated[
+        str | None, typer.Option(metavar="INTEGER", help="Rows in a season. [found in the training part]")
+    ] = None,
     task: Annotated[str | None, typer.Option(help="Task. [the data set's own]")] = None,
     horizon: Annotated[str | None, typer.Option(metavar="INTEGER", help="Rows ahead. [1]")] = None,
     context: Annotated[

@@ -7,10 +7,10 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hpo.budget import format_budget, parse_budgets
 from hpo.errors import ConfigError, UnknownNameError
@@ -54,14 +54,47 @@ class StudySection(_Section):
 class DataSection(_Section):
     """What is forecast, from what."""
 
-    data: str = Field("sp500", description="a data set of the catalogue")
-    task: Literal["binary"] | None = Field(None, description="default: the data set's own")
+    data: str = Field("sp500", description="a data set of the catalogue, or a path to .csv or .parquet")
+    target: str | None = Field(None, description="columns to forecast, by commas; default: the last one")
+    time: str | None = Field(
+        None, description="the timestamp column; default: the first that holds timestamps"
+    )
+    season: int | None = Field(
+        None, ge=2, description="rows in a season; default: found in the training part"
+    )
+    task: Literal["binary", "regression"] | None = Field(None, description="default: the data set's own")
     horizon: int = Field(1, ge=1, le=10_000, description="rows ahead")
     context: int = Field(80, ge=1, le=100_000, description="rows of history in a window")
     threshold: float = Field(1.0, gt=0, le=100, description="rise in percent that counts as an event")
     features: str = Field("a20", description="feature tier")
     split: str = Field("contiguous", description="how rows are divided into train, validation and test")
     limit: int | None = Field(None, ge=1, description="at most so many training windows, the latest ones")
+
+    @property
+    def path(self) -> Path | None:
+        """The user's own file, if data is one and no name of the catalogue."""
+        looks_like_path = "/" in self.data or "." in self.data
+        return Path(self.data) if looks_like_path else None
+
+    @property
+    def label(self) -> str:
+        """The data's name in the study's name: of the catalogue, or of the file, made safe."""
+        if self.path is None:
+            return self.data
+        stem = self.path.name.split(".")[0]
+        return re.sub(r"[^A-Za-z0-9_-]+", "-", stem)[:64].strip("-") or "data"
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The target columns."""
+        return tuple(part.strip() for part in self.target.split(",")) if self.target else ()
+
+    @model_validator(mode="after")
+    def _columns_need_a_file(self) -> Self:
+        for key in ("target", "time"):
+            if self.path is None and getattr(self, key) is not None:
+                raise ValueError(f"{key}: columns are chosen in a file of your own; data is {self.data!r}")
+        return self
 
 
 class ModelSection(_Section):
@@ -140,7 +173,7 @@ class StudyConfig(_Section):
     def experiment(self) -> str:
         """The study's name, given or made of what it is about."""
         budgets = "-".join(format_budget(budget) for budget in self.budgets)
-        default = f"{self.data.data}_{self.model.model}_h{self.data.horizon}_{budgets}"
+        default = f"{self.data.label}_{self.model.model}_h{self.data.horizon}_{budgets}"
         return self.study.experiment or default
 
     @property
@@ -249,6 +282,3 @@ def check_name(name: str) -> str:
         ConfigError: It holds other characters than letters, digits, '.', '_' and '-'.
     """
     return build_config({"experiment": name}).experiment
-
-
-LOSSES: tuple[str, ...] = get_args(Loss)

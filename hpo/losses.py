@@ -46,12 +46,12 @@ def score_function(task: str) -> LossFunction:
 
 def constant_output(task: str, targets: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The constant output with the best score on some targets (N, O): their mean, as a logit for binary."""
-    mean = targets.mean(axis=0, dtype=np.float64)
+    mean: npt.NDArray[np.float64] = targets.mean(axis=0, dtype=np.float64)
     if task == "binary":
         half = 0.5 / len(targets)  # one class alone would give an infinite logit
         mean = np.clip(mean, half, 1.0 - half)
         mean = np.log(mean / (1.0 - mean))
-    return mean.astype(np.float32)
+    return np.asarray(mean, dtype=np.float32)
 
 
 def default_loss(task: str) -> str:

@@ -3,6 +3,7 @@
 Legend: N windows, O outputs, H horizon, K target columns.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +42,9 @@ class Scorer:
             return binary_metrics(sigmoid(outputs[:, 0]), targets[:, 0])
         return {
             "mse": float(np.mean((outputs - targets) ** 2)),
-            **regression_metrics(outputs * self.std + self.mean, targets * self.std + self.mean, self.naive_error),
+            **regression_metrics(
+                outputs * self.std + self.mean, targets * self.std + self.mean, self.naive_error
+            ),
         }
 
     def confusion(self, outputs: Array, targets: Array) -> dict[str, int] | None:
@@ -49,6 +52,11 @@ class Scorer:
         if self.task != "binary":
             return None
         return confusion_counts(sigmoid(outputs[:, 0]), targets[:, 0])
+
+
+def objective_metric(metrics: Mapping[str, float]) -> str:
+    """The name of the objective among the metrics of one task."""
+    return next(name for name in OBJECTIVES.values() if name in metrics)
 
 
 def sigmoid(logits: Array) -> Array:

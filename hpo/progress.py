@@ -60,9 +60,9 @@ def describe(record: TrialRecord) -> str:
 def outcome_line(record: TrialRecord, best: TrialRecord | None) -> str:
     """How a trial ended, in one line."""
     value = "no value" if record.value is None else f"{record.objective.name} {record.value:.4f}"
-    skill = (
-        "" if record.naive.skill is None else f", skill {record.naive.skill:+.1%} over {record.naive.name}"
-    )
+    skill = ""
+    if record.state == "COMPLETE" and record.naive.skill is not None:  # a pruned trial's value is its last
+        skill = f", skill {record.naive.skill:+.1%} over {record.naive.name}"
     reason = f" ({record.failure.type}: {record.failure.message})" if record.failure else ""
     best_text = ""
     if best is not None:

@@ -122,7 +122,7 @@ def _past(data: ForecastData, season: int) -> Array:
     steps = np.array(data.table.target_offsets)
     back = season * -(-steps // season)
     rows = data.splits.val[:, None] + (steps - back)
-    return data.target_values[np.maximum(rows, 0)].reshape(len(rows), -1).astype(np.float64)
+    return np.asarray(data.target_values[np.maximum(rows, 0)].reshape(len(rows), -1), dtype=np.float64)
 
 
 def _linear_outputs(data: ForecastData) -> Array | None:
@@ -154,7 +154,7 @@ def _linear_outputs(data: ForecastData) -> Array | None:
 
 def _flat(data: ForecastData, ends: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     rows = ends[:, None] + np.arange(1 - data.context_length, 1)
-    return data.features[rows].reshape(len(ends), -1)
+    return np.asarray(data.features[rows].reshape(len(ends), -1))
 
 
 def _fit_linear(
@@ -163,7 +163,7 @@ def _fit_linear(
     """Fit a linear model on windows; returns windows' inputs to outputs (logits, or scaled forecasts)."""
     inputs, targets = _flat(data, ends), data.targets_at(ends)
     if data.table.task == "binary":
-        model = LogisticRegression(C=1.0 / strength, max_iter=200).fit(inputs, targets[:, 0])
+        model = LogisticRegression(C=1.0 / strength, max_iter=1000, tol=1e-3).fit(inputs, targets[:, 0])
         return lambda x: np.asarray(model.decision_function(x), dtype=np.float64)[:, None]
     ridge = Ridge(alpha=strength, solver="cholesky").fit(inputs, targets)
     return lambda x: np.asarray(ridge.predict(x), dtype=np.float64).reshape(len(x), -1)

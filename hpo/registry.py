@@ -27,7 +27,8 @@ def load_data(config: StudyConfig) -> ForecastData:
         DatasetError: The data cannot be had, or cannot serve this task, context or horizon.
     """
     section = config.data
-    if section.data not in DATASETS:
+    path = section.path
+    if path is None and section.data not in DATASETS:
         raise UnknownNameError("data set", section.data, DATASETS)
     request = DataRequest(
         context_length=section.context,
@@ -37,9 +38,13 @@ def load_data(config: StudyConfig) -> ForecastData:
         features=section.features,
         split=section.split,
         limit=section.limit,
+        path=path,
+        target=section.targets,
+        time=section.time,
+        season=section.season,
     )
     try:
-        return prepare(section.data, request)
+        return prepare(section.label, request)
     except ValueError as error:
         raise DatasetError(f"data {section.data}: {error}") from error
 
@@ -49,6 +54,6 @@ def shape_of(data: ForecastData) -> ForecastShape:
     return ForecastShape(
         context_length=data.context_length,
         n_channels=data.features.shape[1],
-        n_outputs=data.targets.shape[1],
+        n_outputs=data.n_outputs,
         target_channels=data.table.target_channels,
     )

@@ -18,10 +18,11 @@ from hpo.errors import ConfigError, HpoError, StorageError
 from hpo.files import ExperimentFiles, read_json, write_bytes, write_json
 from hpo.hardware import describe, resolve_device
 from hpo.losses import loss_function
+from hpo.metrics import objective_metric
 from hpo.plan import make_plan
 from hpo.progress import make_display
 from hpo.records import TrialRecord, rank, read_records
-from hpo.references import best_reference, reference_metrics
+from hpo.references import compute_references
 from hpo.registry import get_family, load_data, shape_of
 from hpo.runner import Runner, prepare_study
 from hpo.storage import (
@@ -124,7 +125,7 @@ def make_context(config: StudyConfig) -> StudyContext:
         plan=make_plan(family, shape_of(data), config.budgets),
         data=data,
         device=device,
-        references=reference_metrics(data),
+        references=compute_references(data),
         code=code_version(),
         parts=split_parts(data),
     )
@@ -158,15 +159,11 @@ def naive_line(outcome: StudyOutcome) -> str:
     if best is None:
         return "no trial completed"
     skill = "" if best.naive.skill is None else f", skill {best.naive.skill:+.1%}"
-    reference = best.naive.metrics[_score_name(best)]
+    reference = best.naive.metrics[objective_metric(best.naive.metrics)]
     return (
         f"best: trial {best.trial_number} with {best.objective.name} {best.value:.4f}; "
         f"{best.naive.name} scores {reference:.4f}{skill}"
     )
-
-
-def _score_name(record: TrialRecord) -> str:
-    return "log_loss" if "log_loss" in record.naive.metrics else "mse"
 
 
 def _check_output(config: StudyConfig) -> None:
@@ -243,8 +240,9 @@ def _write_manifest(files: ExperimentFiles, context: StudyContext, command: list
             "split": {name: part.model_dump() for name, part in context.parts.items()},
             "hardware": describe(),
             "seed": context.config.study.seed,
-            "references": context.references,
-            "best_reference": best_reference(context.references, context.data.table.task),
+            "references": context.references.metrics,
+            "naive": context.references.naive,
+            "season": context.references.season,
             "test_part_uses": 0,
             "runs": [],
         }

@@ -1,6 +1,6 @@
 """The training loop. It knows torch and a ``report`` callable, and nothing of searches or files.
 
-Legend: T rows, B batch, L context_length, C channels, O outputs.
+Legend: T rows, B batch, L context_length, C channels, K target columns, O outputs.
 """
 
 import contextlib
@@ -84,13 +84,29 @@ Report = Callable[[EpochResult], bool]
 class Windows:
     """Windows of a series, cut on the device as they are needed; the series is held once."""
 
-    def __init__(self, series: Tensor, targets: Tensor, ends: npt.NDArray[np.int64], length: int) -> None:
-        """Take a series (T, C), targets (T, O) and the last row of each window."""
+    def __init__(
+        self,
+        series: Tensor,
+        targets: Tensor,
+        ends: npt.NDArray[np.int64],
+        length: int,
+        offsets: tuple[int, ...] = (0,),
+    ) -> None:
+        """Take the series and where the windows are.
+
+        Args:
+            series: Inputs, (T, C).
+            targets: Target columns, (T, K).
+            ends: Last row of each window.
+            length: Rows of a window, L.
+            offsets: A window that ends at row t has the targets of rows t + offset, step-major.
+        """
         series = series.contiguous()  # the strides below are those of rows one after the other
         n_channels = series.shape[1]
         shape = (series.shape[0] - length + 1, length, n_channels)
         self._views = series.as_strided(shape, (n_channels, n_channels, 1))
         self._targets = targets
+        self._offsets = torch.tensor(offsets, device=series.device)
         self._ends = torch.from_numpy(ends).to(series.device)
         self._length = length
 
@@ -100,7 +116,8 @@ class Windows:
     def batch(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """The chosen windows (B, L, C) and their targets (B, O)."""
         ends = self._ends[chosen]
-        return self._views[ends - (self._length - 1)], self._targets[ends]
+        targets = self._targets[ends[:, None] + self._offsets].flatten(1)
+        return self._views[ends - (self._length - 1)], targets
 
     def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """All windows in order."""
@@ -183,10 +200,13 @@ def evaluate(model: nn.Module, windows: Windows, score: LossFunction, precision:
     return total / len(windows)
 
 
-def predict(model: nn.Module, windows: Windows, precision: str) -> npt.NDArray[np.float64]:
-    """The model's outputs for all windows, (N, O), with dropout off."""
-    parts = [outputs.double().cpu().numpy() for outputs, _ in _outputs(model, windows, precision)]
-    return np.concatenate(parts)
+def predict(
+    model: nn.Module, windows: Windows, precision: str
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The model's outputs for all windows, with dropout off, and the targets; each (N, O)."""
+    parts = list(_outputs(model, windows, precision))
+    outputs = np.concatenate([part.double().cpu().numpy() for part, _ in parts])
+    return outputs, np.concatenate([part.double().cpu().numpy() for _, part in parts])
 
 
 def warmup_cosine(total_steps: int) -> Callable[[int], float]:

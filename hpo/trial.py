@@ -13,7 +13,7 @@ from hpo.config import StudyConfig
 from hpo.data.base import ForecastData
 from hpo.hardware import n_cores, precision_of
 from hpo.losses import constant_output, default_loss
-from hpo.metrics import COLLAPSED_RANGE
+from hpo.metrics import COLLAPSED_RANGE, objective_metric
 from hpo.plan import Plan, TrialSpec
 from hpo.records import (
     Architecture,
@@ -31,7 +31,7 @@ from hpo.records import (
     Training,
     TrialRecord,
 )
-from hpo.references import best_reference, skill
+from hpo.references import References, skill
 from hpo.space import trial_seed
 from hpo.storage import ORIGIN, FrozenTrial, stored_fields, to_utc
 from hpo.train import EpochResult, TrainSettings
@@ -52,7 +52,7 @@ class StudyContext:
         plan: Its search space and forced configs.
         data: Its data, split and scaled.
         device: Resolved: "cpu" or "cuda".
-        references: Validation metrics of the reference forecasts.
+        references: The reference forecasts and their validation metrics.
         code: The code that runs.
         parts: The split, for the records.
     """
@@ -61,7 +61,7 @@ class StudyContext:
     plan: Plan
     data: ForecastData
     device: str
-    references: dict[str, dict[str, float]]
+    references: References
     code: Code
     parts: dict[str, Part]
 
@@ -136,7 +136,7 @@ def intent_record(
     config = context.config
     micro_batch = min(spec.batch_size, config.training.micro_batch or spec.batch_size)
     assert trial.datetime_start is not None
-    naive_name = best_reference(context.references, context.data.table.task)
+    references = context.references
     return TrialRecord(
         experiment=config.experiment,
         study_name=study_name,
@@ -165,8 +165,8 @@ def intent_record(
         resumed=previous.resumed + 1 if previous else 0,
         learning_curve=[],
         metrics=None,
-        naive=Naive(name=naive_name, metrics=context.references[naive_name], skill=None),
-        references=context.references,
+        naive=Naive(name=references.naive, metrics=references.metrics[references.naive], skill=None),
+        references=references.metrics,
         confusion_matrix=None,
         split=context.parts,
         flags=[],
@@ -211,8 +211,10 @@ def make_job(context: StudyContext, record: TrialRecord, beats: float) -> Job:
         shape=context.plan.shape,
         task=data.table.task,
         features=data.features,
-        targets=data.targets,
-        offset=constant_output(data.table.task, data.targets[data.splits.train]),
+        targets=data.target_values,
+        target_offsets=data.table.target_offsets,
+        scorer=context.references.scorer,
+        offset=constant_output(data.table.task, data.targets_at(data.splits.train)),
         train_ends=data.splits.train,
         val_ends=data.splits.val,
         loss=record.training.loss,
@@ -294,7 +296,7 @@ def _finished_fields(
         f"{intent.architecture.family}: planned {intent.architecture.param_count:,} parameters, "
         f"built {outcome.param_count:,}"
     )
-    naive_score = intent.naive.metrics["log_loss"]
+    naive_score = intent.naive.metrics[objective_metric(intent.naive.metrics)]
     return {
         "state": "PRUNED" if pruned else "COMPLETE",
         "value": value,

@@ -28,7 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hpo.files import write_bytes
 from hpo.losses import LossFunction, loss_function, score_function
-from hpo.metrics import binary_metrics, confusion_counts
+from hpo.metrics import Scorer
 from hpo.models.base import ForecastShape, ModelConfig
 from hpo.models.blocks import Offset
 from hpo.registry import get_family
@@ -51,7 +51,9 @@ class Job:
         shape: The task's input and output.
         task: "binary" or "regression".
         features: Scaled series (T, C).
-        targets: What to forecast at the end of each row, (T, O).
+        targets: Target columns, (T, K).
+        target_offsets: A window that ends at row t has the targets of rows t + offset.
+        scorer: Turns outputs into metrics.
         offset: The constant forecast that the network starts from, (O,).
         train_ends: Last row of each training window.
         val_ends: Last row of each validation window.
@@ -72,6 +74,8 @@ class Job:
     task: str
     features: npt.NDArray[np.float32]
     targets: npt.NDArray[np.float32]
+    target_offsets: tuple[int, ...]
+    scorer: Scorer
     offset: npt.NDArray[np.float32]
     train_ends: npt.NDArray[np.int64]
     val_ends: npt.NDArray[np.int64]
@@ -238,8 +242,10 @@ def _train(job: Job, connection: Connection) -> Finished:
     model = Offset(core, torch.from_numpy(job.offset)).to(device)
     series = torch.from_numpy(job.features).to(device)
     targets = torch.from_numpy(job.targets).to(device)
-    train_windows = Windows(series, targets, job.train_ends, job.shape.context_length)
-    val_windows = Windows(series, targets, job.val_ends, job.shape.context_length)
+    train_windows, val_windows = (
+        Windows(series, targets, ends, job.shape.context_length, job.target_offsets)
+        for ends in (job.train_ends, job.val_ends)
+    )
     loss = loss_function(job.loss, job.task, job.focal_gamma, job.focal_alpha)
 
     def report(row: EpochResult) -> bool:
@@ -252,22 +258,18 @@ def _train(job: Job, connection: Connection) -> Finished:
     result = train(model, train_windows, val_windows, loss, score_function(job.task), job.settings, report)
     seconds = time.perf_counter() - started
     precision = job.settings.precision
-    val_outputs = predict(model, val_windows, precision)
-    val_labels = job.targets[job.val_ends].astype(np.float64)
-    train_outputs = predict(model, train_windows, precision)
-    train_labels = job.targets[job.train_ends].astype(np.float64)
+    val_outputs, val_targets = predict(model, val_windows, precision)
     if result.best_value < job.beats:
         _keep_weights(model, job.weights)
-    probabilities = _sigmoid(val_outputs[:, 0])
     return Finished(
         best_epoch=_best_epoch(result),
         best_value=result.best_value,
         stopped_because=result.stopped_because,
         steps=result.steps,
         param_count=sum(parameter.numel() for parameter in model.parameters()),
-        train_metrics=binary_metrics(_sigmoid(train_outputs[:, 0]), train_labels[:, 0]),
-        val_metrics=binary_metrics(probabilities, val_labels[:, 0]),
-        confusion=confusion_counts(probabilities, val_labels[:, 0]),
+        train_metrics=job.scorer.metrics(*predict(model, train_windows, precision)),
+        val_metrics=job.scorer.metrics(val_outputs, val_targets),
+        confusion=job.scorer.confusion(val_outputs, val_targets),
         peak_memory_bytes=_peak_memory(device),
         flops_per_step=flops,
         samples_per_second=len(result.curve) * len(train_windows) / seconds,
@@ -289,22 +291,19 @@ def _keep_weights(model: nn.Module, path: Path) -> None:
 
 
 def _flops_per_step(model: nn.Module, windows: Windows, loss: LossFunction, settings: TrainSettings) -> int:
-    """Floating point operations of one optimiser step's forward and backward passes, as torch counts them."""
+    """Operations of one optimiser step's forward and backward passes, as torch counts them."""
     device = next(model.parameters()).device
     batch = min(settings.batch_size, len(windows))
     inputs, targets = windows.batch(torch.arange(min(8, batch), device=device))
+    model.eval()  # so that normalisation layers keep their statistics
     with torch.random.fork_rng(), FlopCounterMode(display=False) as counter:
         loss(model(inputs), targets).backward()
     model.zero_grad(set_to_none=True)
-    return round(counter.get_total_flops() * batch / len(inputs))
+    return int(counter.get_total_flops()) * batch // len(inputs)
 
 
 def _peak_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def _sigmoid(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return 1.0 / (1.0 + np.exp(-np.clip(logits, -60.0, 60.0)))
+    return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * unit

@@ -135,7 +135,8 @@ class PatchTST(nn.Module):
             series = x
         hidden = self._encode(series)
         if not self.targets:
-            return self.head(hidden.mean(dim=1).reshape(batch, -1))
+            logits: Tensor = self.head(hidden.mean(dim=1).reshape(batch, -1))
+            return logits
         y: Tensor = self.head(hidden.flatten(1))
         if self.independent:  # (B, K, H) of channels to step-major
             y = y.view(batch, len(self.targets), -1).transpose(1, 2).flatten(1)

@@ -10,7 +10,7 @@ Legend: w d_model, f d_ff.
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +44,7 @@ class Count:
 
     def terms(self, n_layers: int) -> npt.NDArray[np.float64]:
         """The coefficients at a depth."""
-        return np.array(self.first) + (n_layers - 1) * np.array(self.layer)
+        return np.asarray(np.array(self.first) + (n_layers - 1) * np.array(self.layer))
 
     def at(self, n_layers: int, width: int, d_ff: int = 0) -> int:
         """The exact count at a depth and a width on the grid."""
@@ -142,13 +142,13 @@ def fit_width(family: ModelFamily, config: ModelConfig, shape: ForecastShape, bu
     return min(candidates, key=lambda sized: abs(count_params(family, sized, shape) - budget))
 
 
-def _sized(family: ModelFamily, config: ModelConfig, count: Count, width: int, budget: int) -> Any:
-    sized = family.with_width(config, width)
+def _sized(family: ModelFamily, config: ModelConfig, count: Count, width: int, budget: int) -> ModelConfig:
+    sized: ModelConfig = family.with_width(config, width)
     if not count.has_d_ff:
         return sized
     *_, per_unit, per_width = count.terms(config.n_layers)
     d_ff = max(1, round((budget - count.at(config.n_layers, width)) / (per_unit + per_width * width)))
-    return replace(sized, d_ff=d_ff)
+    return cast(ModelConfig, replace(cast(Any, sized), d_ff=d_ff))
 
 
 def deviation(family: ModelFamily, config: ModelConfig, shape: ForecastShape, budget: int) -> float:

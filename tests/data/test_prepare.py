@@ -24,11 +24,11 @@ def test_no_future_row_reaches_a_training_input(name, seed):
 
     def changed(request):
         table = spec.load(request)
-        features, targets = table.features.copy(), table.targets.copy()
+        features, targets = table.features.copy(), table.target_values.copy()
         rng = np.random.default_rng(seed)
         features[end:] = rng.normal(0, 1e6, features[end:].shape)
         targets[end:] = rng.integers(0, 2, targets[end:].shape)
-        return replace(table, features=features, targets=targets)
+        return replace(table, features=features, target_values=targets)
 
     DATASETS[name] = replace(spec, load=changed)
     try:
@@ -40,7 +40,7 @@ def test_no_future_row_reaches_a_training_input(name, seed):
     np.testing.assert_array_equal(altered.features[:end], original.features[:end])
     ends = original.splits.train
     np.testing.assert_array_equal(altered.splits.train, ends)
-    np.testing.assert_array_equal(altered.targets[ends], original.targets[ends])
+    np.testing.assert_array_equal(altered.targets_at(ends), original.targets_at(ends))
     assert not np.array_equal(altered.features[end:], original.features[end:])
 
 
@@ -55,7 +55,7 @@ def test_no_later_price_reaches_a_row(monkeypatch, day):
     other = sp500.load(REQUEST)
     row = day - (len(prices) - len(table.features))
     np.testing.assert_array_equal(other.features[: row + 1], table.features[: row + 1])
-    np.testing.assert_array_equal(other.targets[:row], table.targets[:row])
+    np.testing.assert_array_equal(other.target_values[:row], table.target_values[:row])
     assert not np.array_equal(other.features[row + 1 :], table.features[row + 1 :])
 
 
@@ -85,9 +85,9 @@ def test_the_label_against_a_loop(horizon, threshold):
     high, close = (table.features[:, table.channel_names.index(name)] for name in ("high", "close"))
     for t in (0, 17, 2000, len(close) - horizon - 1):
         expected = any(high[t + step] >= close[t] * (1 + threshold) for step in range(1, horizon + 1))
-        assert table.targets[t, 0] == expected
-    assert np.isnan(table.targets[-horizon:]).all()
-    assert not np.isnan(table.targets[:-horizon]).any()
+        assert table.target_values[t, 0] == expected
+    assert np.isnan(table.target_values[-horizon:]).all()
+    assert not np.isnan(table.target_values[:-horizon]).any()
 
 
 def test_sp500_is_the_real_series():

@@ -3,7 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpo.data.splits import SPLITS, get_split, rows_needed, window_ends
+from hpo.data.splits import SPLITS, split, window_ends
+
+PARTS = ("train", "val", "test")
 
 
 def touched(ends, context_length, horizon):
@@ -14,37 +16,72 @@ def touched(ends, context_length, horizon):
     return rows
 
 
-@pytest.mark.parametrize("name", SPLITS)
-@given(n_rows=st.integers(1, 1500), context_length=st.integers(1, 60), horizon=st.integers(1, 20))
-def test_no_two_parts_share_a_row_and_edges_are_purged(name, n_rows, context_length, horizon):
+@st.composite
+def segments(draw, max_rows=1500):
+    n_rows = draw(st.integers(1, max_rows))
+    cuts = draw(st.lists(st.integers(1, max(1, n_rows - 1)), max_size=4, unique=True))
+    edges = [0, *sorted(cut for cut in cuts if cut < n_rows), n_rows]
+    return n_rows, tuple(zip(edges[:-1], edges[1:], strict=True))
+
+
+def attempt(name, n_rows, context_length, horizon, pieces):
     try:
-        splits = SPLITS[name](n_rows, context_length, horizon)
+        return split(name, n_rows, context_length, horizon, pieces)
     except ValueError as error:
-        assert f"{n_rows:,} rows" in str(error)
-        assert n_rows < rows_needed(context_length, horizon) + 10
+        return str(error)
+
+
+@pytest.mark.parametrize("name", SPLITS)
+@given(rows=segments(), context_length=st.integers(1, 40), horizon=st.integers(1, 12))
+def test_no_two_parts_share_a_row_edges_are_purged_and_no_window_crosses_a_gap(
+    name, rows, context_length, horizon
+):
+    n_rows, pieces = rows
+    splits = attempt(name, n_rows, context_length, horizon, pieces)
+    if isinstance(splits, str):
+        assert f"{n_rows:,}" in splits
         return
-    rows = {
-        part: touched(getattr(splits, part), context_length, horizon) for part in ("train", "val", "test")
-    }
-    assert all(min(r) >= 0 and max(r) < n_rows for r in rows.values())
+    used = {part: touched(getattr(splits, part), context_length, horizon) for part in PARTS}
+    assert all(0 <= min(r) and max(r) < n_rows for r in used.values())
     for part, other in (("train", "val"), ("val", "test"), ("train", "test")):
-        assert not rows[part] & rows[other]
-        gap = min(
-            abs(a - b)
-            for a in (min(rows[part]), max(rows[part]))
-            for b in (min(rows[other]), max(rows[other]))
-        )
-        assert gap > horizon, "at least `horizon` rows lie between two parts"
-    for part, used in rows.items():
+        near = {row + step for row in used[part] for step in range(-horizon, horizon + 1)}
+        assert not near & used[other], "at least `horizon` rows lie between two parts"
+    for part in PARTS:
         inside = {row for start, stop in splits.rows[part] for row in range(start, stop)}
-        assert used <= inside
+        assert used[part] <= inside
+        for end in getattr(splits, part):
+            first, last = end - context_length + 1, end + horizon
+            assert any(start <= first and last < stop for start, stop in pieces)
 
 
-def test_contiguous_is_in_time_order_with_the_usual_shares():
-    splits = get_split("contiguous")(4832, 80, 1)
+@given(n_rows=st.integers(1, 20_000), context_length=st.integers(1, 60), horizon=st.integers(1, 20))
+def test_scattered_chunks_are_long_enough_and_spread(n_rows, context_length, horizon):
+    splits = attempt("scattered", n_rows, context_length, horizon, ((0, n_rows),))
+    least = 5 * (context_length + horizon)
+    if isinstance(splits, str):
+        assert n_rows * 0.15 < least + horizon + 1
+        return
+    for part in ("val", "test"):
+        assert all(stop - start >= least - 1 for start, stop in splits.rows[part])
+    starts = {part: [start for start, _ in splits.rows[part]] for part in PARTS}
+    assert starts["val"][0] < starts["test"][0], "the parts take turns"
+    assert len(starts["val"]) == len(starts["test"])
+    if len(starts["val"]) > 1:
+        assert starts["test"][0] < starts["val"][1]
+        assert starts["test"][-1] > 0.7 * n_rows
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_shares_are_seventy_fifteen_fifteen(name):
+    n_rows = 50_000
+    splits = split(name, n_rows, 24, 6, ((0, n_rows),))
+    shares = {part: sum(b - a for a, b in splits.rows[part]) / n_rows for part in PARTS}
+    assert shares == pytest.approx({"train": 0.70, "val": 0.15, "test": 0.15}, abs=0.02)
+
+
+def test_contiguous_is_in_time_order():
+    splits = split("contiguous", 4832, 80, 1, ((0, 4832),))
     assert splits.train[-1] < splits.val[0] < splits.val[-1] < splits.test[0]
-    shares = {part: sum(b - a for a, b in ranges) / 4832 for part, ranges in splits.rows.items()}
-    assert shares == pytest.approx({"train": 0.70, "val": 0.15, "test": 0.15}, abs=0.001)
     assert len(splits.train) == 3382 - 80
 
 
@@ -55,4 +92,4 @@ def test_window_ends_by_hand():
 
 def test_an_unknown_split_names_the_nearest():
     with pytest.raises(ValueError, match="did you mean 'contiguous'"):
-        get_split("contigous")
+        split("contigous", 100, 3, 1, ((0, 100),))

@@ -60,7 +60,13 @@ def test_the_forced_configs_at_2m_are_nine_and_all_differ(name):
         assert trial.spec.model.dropout == config.dropout
         assert trial.spec.learning_rate == config.learning_rate
         assert trial.spec.weight_decay == config.weight_decay
-        assert abs(trial.spec.deviation) <= TOLERANCE
+        if trial.spec.canonical:
+            assert trial.spec.model.d_model == config.canonical_d_model
+            assert trial.spec.model.d_ff == 4 * config.canonical_d_model
+            assert trial.spec.model.n_heads == config.n_heads
+        else:
+            assert abs(trial.spec.deviation) <= TOLERANCE
+        assert trial.spec.canonical == plan.family.canonical
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -73,7 +79,9 @@ def test_a_forced_config_is_a_point_of_the_space(name):
                 assert trial.params[key] in dimension.values
             else:
                 assert dimension.low <= trial.params[key] <= dimension.high
-        assert plan.resolve(trial.params) == trial.spec
+        assert plan.resolve(trial.params, trial.origin) == trial.spec
+        if not trial.spec.canonical:
+            assert plan.resolve(trial.params) == trial.spec
 
 
 @given(
@@ -94,6 +102,14 @@ def test_depth_grows_on_a_log_scale():
     depths = tuple(range(1, 33))
     assert [depth_at(depths, c / 5) for c in range(6)] == [1, 2, 4, 8, 16, 32]
     assert math.isclose(coordinate_of(depths, 8), 0.6)
+
+
+def test_patchtst_shapes_count_what_the_table_says():
+    plan = make_plan(FAMILIES["patchtst"], SHAPE, (750_000, 2_000_000, 20_000_000, 200_000_000))
+    about = [884e3, 786e3, 2.5e6, 2.2e6, 21e6, 21e6, 226e6, 197e6]
+    counts = [trial.spec.param_count for trial in plan.forced[:8]]
+    assert counts == pytest.approx(about, rel=0.10), "exact counts differ with inputs"
+    assert len(plan.forced) == 18
 
 
 def test_a_budget_out_of_reach_says_what_is_in_reach():

@@ -15,12 +15,14 @@ import psutil
 import pytest
 from safetensors.torch import load_file
 
+from hpo.metrics import Scorer
 from hpo.models.base import ForecastShape
 from hpo.models.mlp import MlpConfig
 from hpo.train import TrainSettings
 from hpo.worker import Failed, Finished, InterruptedTrialError, Job, run_in_child
 
 ROWS, LENGTH, CHANNELS = 300, 8, 2
+SCORER = Scorer(task="binary", mean=np.zeros(1), std=np.ones(1), naive_error=np.ones(1))
 
 
 @pytest.fixture
@@ -35,6 +37,8 @@ def job(tmp_path):
         task="binary",
         features=features,
         targets=targets,
+        target_offsets=(0,),
+        scorer=SCORER,
         offset=np.zeros(1, dtype=np.float32),
         train_ends=np.arange(7, 200),
         val_ends=np.arange(210, 300),
@@ -165,6 +169,7 @@ def test_a_child_leaves_with_its_parent(tmp_path):
             f"""
             import math, os, sys, threading, pathlib
             import numpy as np
+            from hpo.metrics import Scorer
             from hpo.models.base import ForecastShape
             from hpo.models.mlp import MlpConfig
             from hpo.train import TrainSettings
@@ -176,7 +181,8 @@ def test_a_child_leaves_with_its_parent(tmp_path):
                     epochs=10**6, patience=10**6, min_delta=0.0, clip_norm=1.0, precision="fp32", seed=0)
                 job = Job(family="mlp", model=MlpConfig(d_model=8, n_layers=1), task="binary",
                     shape=ForecastShape(context_length=8, n_channels=2, n_outputs=1), features=features,
-                    targets=features[:, :1], offset=np.zeros(1, dtype=np.float32), train_ends=np.arange(7, 200), val_ends=np.arange(210, 300),
+                    targets=features[:, :1], target_offsets=(0,), scorer=Scorer(task="binary", mean=np.zeros(1), std=np.ones(1),
+                    naive_error=np.ones(1)), offset=np.zeros(1, dtype=np.float32), train_ends=np.arange(7, 200), val_ends=np.arange(210, 300),
                     loss="bce", focal_gamma=2.0, focal_alpha=None, settings=settings, seed=0, device="cpu",
                     threads=1, weights=pathlib.Path({str(tmp_path / "w")!r}), beats=-math.inf)
                 run_in_child(job, lambda row: print(row.epoch, flush=True) or True, threading.Event())

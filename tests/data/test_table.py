@@ -1,0 +1,366 @@
+"""A user's own file: what is found in it, what is refused, and that nothing leaks or crashes."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hpo.data import files, prepare
+from hpo.data.base import DataRequest
+from hpo.data.table import read
+
+N = 400
+
+
+def frame(**changes):
+    rng = np.random.default_rng(0)
+    columns = {
+        "date": pd.date_range("2024-01-01", periods=N, freq="h"),
+        "wind": rng.normal(size=N),
+        "load": rng.normal(size=N).cumsum(),
+    }
+    return pd.DataFrame({**columns, **changes})
+
+
+def write(tmp_path, table, name="my.csv"):
+    path = tmp_path / name
+    if name.endswith(".parquet"):
+        table.to_parquet(path, index=False)
+    else:
+        table.to_csv(path, index=False)
+    return path
+
+
+def request(path, **changes):
+    return DataRequest(**{"context_length": 10, "horizon": 3, "path": path, **changes})
+
+
+@pytest.mark.parametrize("name", ["my.csv", "my.parquet", "my.csv.gz", "my.csv.xz", "My Data.CSV"])
+def test_a_good_file(tmp_path, name):
+    table = frame()
+    data = prepare("my", request(write(tmp_path, table, name), target=("load",), time="date"))
+    assert data.table.channel_names == ("wind", "load")
+    assert data.table.frequency == "hour"
+    assert data.table.target_channels == (1,)
+    assert len(data.table.sha256) == 64
+    end = data.splits.train[17]
+    targets = data.targets_at(np.array([end]))[0] * data.target_std[0] + data.target_mean[0]
+    np.testing.assert_allclose(targets, table["load"].to_numpy()[end + 1 : end + 4], rtol=1e-4, atol=1e-4)
+
+
+def test_several_targets_are_step_major(tmp_path):
+    table = frame()
+    data = prepare("my", request(write(tmp_path, table), target=("load", "wind")))
+    assert data.n_outputs == 6
+    end = data.splits.val[0]
+    got = data.targets_at(np.array([end]))[0].reshape(3, 2) * data.target_std + data.target_mean
+    expected = table[["load", "wind"]].to_numpy()[end + 1 : end + 4]
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_time_and_target_are_found(tmp_path):
+    table = frame()[["wind", "date", "load"]]
+    loaded = read(write(tmp_path, table), None)
+    assert (loaded.time_name, loaded.names) == ("date", ("wind", "load"))
+    assert prepare("my", request(write(tmp_path, table))).table.target_names == ("load",)
+
+
+@pytest.mark.parametrize(
+    ("dates", "expected"),
+    [
+        (["2024-01-02 03:00", "2024-01-02 04:00", "2024-01-02 05:00"], "2024-01-02T04:00:00"),
+        (["02.01.2024 03:00:00", "02.01.2024 04:00:00", "02.01.2024 05:00:00"], "2024-01-02T04:00:00"),
+        (["2024-01-02T03:00Z", "2024-01-02T04:00Z", "2024-01-02T05:00Z"], "2024-01-02T04:00:00"),
+        (["2024-01-01", "2024-01-02", "2024-01-03"], "2024-01-02T00:00:00"),
+    ],
+)
+def test_ways_to_write_a_time(tmp_path, dates, expected):
+    path = write(tmp_path, pd.DataFrame({"t": dates, "y": [1.0, 2.0, 4.0]}))
+    assert str(read(path, None).times[1].astype("datetime64[s]")) == expected
+
+
+@pytest.mark.parametrize(
+    ("freq", "name"),
+    [
+        ("h", "hour"),
+        ("15min", "15 minutes"),
+        ("D", "day"),
+        ("B", "business day"),
+        ("W", "week"),
+        ("MS", "month"),
+    ],
+)
+def test_frequencies(tmp_path, freq, name):
+    table = frame(date=pd.date_range("2010-01-01", periods=N, freq=freq))
+    loaded = read(write(tmp_path, table), None)
+    assert loaded.frequency == name
+    assert loaded.segments == ((0, N),)
+
+
+def test_windows_do_not_cross_gaps(tmp_path):
+    table = frame().drop(index=[*range(100, 105), *range(250, 252)]).reset_index(drop=True)
+    data = prepare("my", request(write(tmp_path, table), target=("load",)))
+    assert data.table.segments == ((0, 100), (100, 245), (245, N - 7))
+    hours = table["date"].to_numpy()
+    for ends in (data.splits.train, data.splits.val, data.splits.test):
+        for end in ends:
+            assert hours[end + 3] - hours[end - 9] == np.timedelta64(12, "h")
+
+
+def test_irregular_times_are_taken_row_by_row(tmp_path):
+    steps = np.random.default_rng(0).integers(1, 1000, N).cumsum()
+    table = frame(date=pd.Timestamp("2024-01-01") + pd.to_timedelta(steps, unit="s"))
+    loaded = read(write(tmp_path, table), None)
+    assert (loaded.frequency, loaded.segments) == ("irregular", ((0, N),))
+
+
+def test_missing_inputs_are_filled_from_the_past_alone(tmp_path):
+    wind = frame()["wind"].to_numpy().copy()
+    wind[[50, 51, 200]] = np.nan
+    loaded = read(write(tmp_path, frame(wind=wind)), None, ("load",))
+    assert loaded.filled == {"wind": 3}
+    assert loaded.values[50, 0] == loaded.values[51, 0] == wind[49]
+    assert loaded.values[200, 0] == wind[199]
+
+
+def bad_dates(edit):
+    dates = frame()["date"].astype(object).to_numpy().copy()
+    edit(dates)
+    return frame(date=dates)
+
+
+def swap(dates):
+    dates[[20, 21]] = dates[[21, 20]]
+
+
+def repeat(dates):
+    dates[30] = dates[29]
+    dates[40] = dates[39]
+
+
+def lose(dates):
+    dates[7] = None
+
+
+BAD = {
+    "missing": (
+        lambda: bad_dates(lose),
+        {},
+        r"1 timestamps in 'date' are missing or unreadable, first in row 8",
+    ),
+    "unordered": (lambda: bad_dates(swap), {}, r"go backwards 1 times, first in row 22 .*sort the rows"),
+    "duplicates": (lambda: bad_dates(repeat), {}, r"2 timestamps in 'date' are duplicates, first in row 31"),
+    "no time": (lambda: frame().drop(columns="date"), {}, r"no column holds timestamps; give TIME"),
+    "time is number": (frame, {"time": "load"}, r"'load' holds no timestamps"),
+    "unknown time": (frame, {"time": "dat"}, r"no column 'dat': did you mean 'date'"),
+    "unknown target": (frame, {"target": ("lod",)}, r"no column 'lod': did you mean 'load'\? columns: date"),
+    "target is time": (frame, {"target": ("date",)}, r"target 'date' is the timestamp column"),
+    "target twice": (frame, {"target": ("load", "load")}, r"targets must differ"),
+    "text": (
+        lambda: frame(wind=["1"] * 9 + ["calm"] * (N - 9)),
+        {},
+        r"'wind' must hold numbers, got 'calm' in row 10",
+    ),
+    "constant": (lambda: frame(wind=3.0), {}, r"column 'wind' is constant \(3 in every row\)"),
+    "empty column": (lambda: frame(wind=None), {}, r"column 'wind' is empty"),
+    "nan target": (
+        lambda: frame(load=[1.0, 2.0, None, None, *range(N - 4)]),
+        {"target": ("load",)},
+        r"target 'load' has 2 missing values, first in row 3",
+    ),
+    "nan default target": (
+        lambda: frame(load=[1.0, 2.0, None, None, *range(N - 4)]),
+        {},
+        r"target 'load' has 2 missing values",
+    ),
+    "nan at the start": (
+        lambda: frame(wind=[None, None, *range(N - 2)]),
+        {},
+        r"column 'wind' has no value before row 3",
+    ),
+    "infinity": (
+        lambda: frame(wind=[1.0, np.inf, *range(N - 2)]),
+        {},
+        r"'wind' holds infinity, first in row 2",
+    ),
+    "too few rows": (lambda: frame().head(40), {}, r"40 rows leave no val window of 10 .* about 108 rows"),
+    "only a time": (lambda: frame()[["date"]], {}, r"no column beside the timestamps"),
+    "not binary": (frame, {"task": "binary"}, r"a binary target holds 0 and 1 alone"),
+    "header only": (lambda: frame().head(0), {}, r"header of 3 columns and no rows"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_table_is_one_clear_line(tmp_path, name):
+    make, changes, words = BAD[name]
+    with pytest.raises(ValueError, match=words) as caught:
+        prepare("my", request(write(tmp_path, make()), **changes))
+    assert "\n" not in str(caught.value)
+
+
+BAD_BYTES = {
+    "empty.csv": (b"", "empty"),
+    "latin.csv": ("date,größe\n2024-01-01,1\n".encode("latin-1"), "UTF-8"),
+    "latin_values.csv": ("date,x,y\n2024-01-01,für,1\n2024-01-02,für,2\n".encode("latin-1"), "UTF-8"),
+    "fake.parquet": (b"date,x\n2024-01-01,1\n", "not a readable Parquet"),
+    "torn.csv.gz": (b"\x1f\x8b\x08\x00garbage", "not a readable CSV"),
+    "torn.csv.xz": (b"\xfd7zXZ\x00garbage", "not a readable CSV"),
+    "ragged.csv": (b"date,x\n2024-01-01,1\n2024-01-02,1,2,3\n", "not a readable CSV"),
+    "twice.csv": (b"date,x,x\n2024-01-01,1,2\n", "'x' 2 times"),
+    "table.xlsx": (b"PK", "must end in one of"),
+    "nul.csv": (b"\x00" * 1000, "column|rows|CSV"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_BYTES)
+def test_a_file_that_is_no_table_is_one_clear_line(tmp_path, name):
+    content, words = BAD_BYTES[name]
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=words) as caught:
+        prepare("my", request(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_and_a_missing_file(tmp_path):
+    (tmp_path / "x.csv").mkdir()
+    with pytest.raises(ValueError, match="this is a folder"):
+        prepare("x", request(tmp_path / "x.csv"))
+    with pytest.raises(ValueError, match="no such file"):
+        prepare("x", request(tmp_path / "none.csv"))
+
+
+def test_a_file_larger_than_memory_is_refused_with_the_numbers(tmp_path):
+    path = tmp_path / "huge.csv"
+    with path.open("wb") as file:
+        file.truncate(500 * 10**9)  # a sparse file: it takes no disk
+    with pytest.raises(
+        ValueError, match=r"500\.0 GB and would take about 1500 GB of memory; \d+ GB are free"
+    ):
+        prepare("huge", request(path))
+
+
+def test_a_binary_target_is_forecast_at_its_horizon(tmp_path):
+    rain = (np.random.default_rng(1).random(N) < 0.3).astype(int)
+    data = prepare("my", request(write(tmp_path, frame(rain=rain)), target=("rain",), task="binary"))
+    ends = data.splits.val
+    np.testing.assert_array_equal(data.targets_at(ends)[:, 0], rain[ends + 3])
+
+
+@st.composite
+def tables(draw):
+    n_rows = draw(st.integers(1, 300))
+    columns = {}
+    for name in draw(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=4, unique=True)):
+        kind = draw(st.sampled_from(["float", "float", "float", "int", "bool", "text", "constant", "nan"]))
+        rng = np.random.default_rng(draw(st.integers(0, 99)))
+        columns[name] = {
+            "float": lambda rng=rng: rng.normal(0, 10.0 ** rng.integers(-6, 6), n_rows),
+            "int": lambda rng=rng: rng.integers(-5, 5, n_rows),
+            "bool": lambda rng=rng: rng.random(n_rows) < 0.5,
+            "text": lambda rng=rng: np.array(["x", "1", ""])[rng.integers(0, 3, n_rows)],
+            "constant": lambda: np.full(n_rows, 2.0),
+            "nan": lambda rng=rng: np.where(rng.random(n_rows) < 0.1, np.nan, rng.normal(size=n_rows)),
+        }[kind]()
+    start = pd.Timestamp("2020-01-01")
+    step = draw(st.sampled_from([60, 3600, 86_400]))
+    gaps = np.ones(n_rows, dtype=int)
+    gaps[draw(st.lists(st.integers(0, n_rows - 1), max_size=3))] = draw(st.integers(0, 9))
+    columns["date"] = start + pd.to_timedelta(gaps.cumsum() * step, unit="s")
+    return pd.DataFrame(columns)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    table=tables(),
+    context_length=st.integers(1, 12),
+    horizon=st.integers(1, 6),
+    split=st.sampled_from(["contiguous", "scattered"]),
+    data=st.data(),
+)
+def test_any_table_is_used_without_a_leak_or_refused_in_one_line(
+    tmp_path_factory, table, context_length, horizon, split, data
+):
+    target = data.draw(st.sampled_from([c for c in table.columns if c != "date"]))
+    path = write(tmp_path_factory.mktemp("t"), table, data.draw(st.sampled_from(["t.csv", "t.parquet"])))
+    asked = request(path, context_length=context_length, horizon=horizon, split=split, target=(target,))
+    try:
+        ready = prepare("t", asked)
+    except ValueError as error:
+        assert "\n" not in str(error)
+        return
+    assert np.isfinite(ready.features).all()
+    train = ready.splits.train
+    inside = np.zeros(len(table), dtype=bool)
+    for start, stop in ready.splits.rows["train"]:
+        inside[start:stop] = True
+    # Everything but the training rows is replaced; numbers may not become constant or the like by it.
+    altered = table.copy()
+    noise = np.random.default_rng(0).normal(0, 1e3, len(table))
+    for name in altered.columns.drop("date"):
+        altered[name] = np.where(inside, altered[name].ffill().to_numpy(dtype=float), noise)
+    again = prepare(
+        "t",
+        request(
+            write(tmp_path_factory.mktemp("u"), altered),
+            **{key: getattr(asked, key) for key in ("context_length", "horizon", "split", "target")},
+        ),
+    )
+    np.testing.assert_array_equal(again.splits.train, train)
+    np.testing.assert_allclose(again.feature_mean, ready.feature_mean, rtol=1e-9, atol=1e-12)
+    rows = train[:, None] + np.arange(1 - context_length, 1)
+    np.testing.assert_allclose(again.features[rows], ready.features[rows], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(again.targets_at(train), ready.targets_at(train), rtol=1e-4, atol=1e-5)
+
+
+SHARED = os.environ.get("HPO_DATA_DIR")
+
+
+@pytest.mark.skipif(SHARED is None, reason="HPO_DATA_DIR is not set")
+def test_a_real_file():
+    path = Path(SHARED) / "ETTh1.csv.xz"
+    data = prepare("ETTh1", DataRequest(context_length=96, horizon=24, path=path, target=("OT",)))
+    assert data.features.shape == (17_420, 7)
+    assert data.table.frequency == "hour"
+    assert data.table.segments == ((0, 17_420),)
+    assert str(data.table.timestamps[-1])[:13] == "2018-06-26T19"
+
+
+@pytest.mark.slow
+def test_a_million_rows_load_in_ten_seconds_and_three_times_their_size(tmp_path):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(1_000_000, 9)), columns=list("abcdefghi"))
+    table.insert(0, "date", pd.date_range("2020-01-01", periods=1_000_000, freq="min"))
+    path = write(tmp_path, table)
+    script = textwrap.dedent(
+        f"""
+        import resource, time
+        from pathlib import Path
+        from hpo.data import prepare
+        from hpo.data.base import DataRequest
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        started = time.perf_counter()
+        data = prepare("big", DataRequest(context_length=96, horizon=24, path=Path({str(path)!r}), target=("i",)))
+        seconds = time.perf_counter() - started
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        assert len(data.splits.train) > 690_000
+        print(seconds, peak - before)
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    seconds, memory = map(float, done.stdout.split())
+    size = 1_000_000 * 10 * 8
+    print(f"1,000,000 rows x 10 columns: {seconds:.1f} s, {memory / size:.2f} times their size")
+    assert seconds < 10
+    assert memory < 3 * size
+
+
+def test_sizes_of_files_are_checked_for_every_kind():
+    assert set(files.MEMORY_A_BYTE) == set(files.SUFFIXES)
