@@ -25,7 +25,7 @@ help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 hpo: .venv/installed ## Run or resume a study: make hpo MODEL=psann BUDGET=2M
-	@$(BIN)/hpo run $(FLAGS)
+	@$(BIN)/hpo $(if $(call given,DRY_RUN),plan,run) $(FLAGS)
 
 summary: .venv/installed ## Write a study's summary again: make summary EXPERIMENT=sp500_psann_h1_2M
 	@$(BIN)/hpo summary $(call flag,EXPERIMENT,--experiment) $(PLACE) $(if $(call given,ARGS),$(ARGS))

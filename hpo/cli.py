@@ -1,8 +1,13 @@
 """The command line: it parses, prints and sets the exit code."""
 
+import functools
+import inspect
 import json
 import os
 import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +16,7 @@ import typer
 from hpo.errors import HpoError
 
 EXIT_DONE = 0
+EXIT_FOUND_SOMETHING = 1
 EXIT_BAD_INPUT = 2
 EXIT_NOTHING_COMPLETED = 3
 EXIT_INTERRUPTED = 130
@@ -26,9 +32,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+data_app = typer.Typer(
+    epilog="Examples: hpo data | hpo data check my.csv --target load --time date",
+    rich_markup_mode=None,
+)
+app.add_typer(data_app, name="data")
+
 Out = Annotated[Path, typer.Option(help="Folder that everything is written to.")]
 Storage = Annotated[str | None, typer.Option(help="Database URL; default sqlite:///OUT/studies.db.")]
 Experiment = Annotated[str, typer.Option(help="Name of the study.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+WATCH_SECONDS = 2.0
 
 
 @app.callback()
@@ -40,10 +55,7 @@ def options(
     ctx.obj = debug
 
 
-@app.command(
-    epilog="Examples: hpo run --model psann --budget 2M | hpo run --model mlp --budget 750k,2M --trials 40"
-)
-def run(
+def study_options(
     study: Annotated[Path | None, typer.Option(help="Study file (.toml); flags win over it.")] = None,
     model: Annotated[str | None, typer.Option(help="Model family. [psann]")] = None,
     budget: Annotated[
@@ -123,13 +135,40 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Folder that everything is written to. [outputs]")] = None,
     storage: Annotated[str | None, typer.Option(help="Database URL. [sqlite:///OUT/studies.db]")] = None,
 ) -> None:
+    """The settings of a study, one flag a key: the signature that :func:`takes_study` hands to commands.
+
+    Numbers come as text: the config checks them, with the key, the value and what is valid.
+    """
+
+
+def takes_study(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the settings of a study beside its own options; it gets them as a config."""
+    own = inspect.signature(command).parameters
+    shared = inspect.signature(study_options).parameters
+
+    @functools.wraps(command)
+    def wrapper(**given: Any) -> None:
+        from hpo.config import build_config, read_study_file
+
+        settings = {name: given[name] for name in shared if name != "study"}
+        file = read_study_file(given["study"]) if given["study"] else None
+        command(build_config(settings, file), **{name: given[name] for name in given if name not in shared})
+
+    parameters = [*shared.values(), *(p for name, p in own.items() if name != "config")]
+    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
+    return wrapper
+
+
+@app.command(
+    epilog="Examples: hpo run --model psann --budget 2M | hpo run --model mlp --budget 750k,2M --trials 40 | "
+    "hpo run --study studies/quickstart.toml"
+)
+@takes_study
+def run(config: Any) -> None:
     """Run a study. The same command again goes on where it stopped; a higher --trials extends it."""
-    # Numbers come as text: the config checks them, with the key, the value and what is valid.
-    settings = {key: value for key, value in locals().items() if key != "study"}
-    from hpo.config import build_config, read_study_file
     from hpo.study import naive_line, run_study
 
-    config = build_config(settings, read_study_file(study) if study else None)
     outcome = run_study(config, sys.argv)
     print()
     print(f"{config.experiment}: {naive_line(outcome)}")
@@ -145,6 +184,126 @@ def run(
         raise typer.Exit(EXIT_NOTHING_COMPLETED)
 
 
+@app.command(epilog="Example: hpo plan --model patchtst --budget 2M")
+@takes_study
+def plan(config: Any, as_json: Json = False) -> None:
+    """Show what a study would do: every forced config and the search space, sized and costed."""
+    from hpo.preview import make_preview
+    from hpo.show import show_preview
+    from hpo.study import make_context
+
+    preview = make_preview(make_context(config))
+    if as_json:
+        print(preview.model_dump_json(indent=1))
+    else:
+        show_preview(preview)
+
+
+@app.command(epilog="Example: hpo status --watch")
+def status(
+    out: Out = Path("outputs"),
+    storage: Storage = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show again every two seconds until Ctrl-C.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show where every study stands: done, pruned, failed, running, best so far, time left."""
+    from hpo.config import default_storage
+    from hpo.show import show_status
+    from hpo.status import read_status
+
+    url = storage or default_storage(out)
+    while True:
+        rows = read_status(url, out)
+        if as_json:
+            print(json.dumps([row.model_dump() for row in rows], indent=1))
+        else:
+            if watch:
+                print("\033[2J\033[H", end="")
+            show_status(rows)
+        if not watch:
+            return
+        time.sleep(WATCH_SECONDS)
+
+
+@app.command(epilog="Example: hpo rerun outputs/sp500_psann_h1_2M/trials/trial_0007.json")
+def rerun(
+    record: Annotated[Path, typer.Argument(help="A trial's record.")],
+    as_json: Json = False,
+) -> None:
+    """Train one trial again from its record, same seed: does it reproduce? Exit code 1 if not."""
+    from hpo.rerun import rerun_trial
+    from hpo.show import show_rerun
+
+    result = rerun_trial(record)
+    if as_json:
+        answer = {
+            "trial_number": result.record.trial_number,
+            "reproduced": result.reproduced,
+            "recorded": result.recorded,
+            "again": result.again,
+            "problems": result.problems,
+        }
+        print(json.dumps(answer, indent=1))
+    else:
+        show_rerun(result)
+    if not result.reproduced:
+        raise typer.Exit(EXIT_FOUND_SOMETHING)
+
+
+@app.command(epilog="Example: hpo models --json")
+def models(as_json: Json = False) -> None:
+    """List the model families."""
+    from hpo.registry import list_families
+    from hpo.show import show_models
+
+    families = list_families()
+    if as_json:
+        rows = [
+            {"name": f.name, "title": f.title, "source": f.source, "space": list(f.space)} for f in families
+        ]
+        print(json.dumps(rows, indent=1))
+    else:
+        show_models(families)
+
+
+@data_app.callback(invoke_without_command=True)
+def data(ctx: typer.Context, as_json: Json = False) -> None:
+    """List the data sets; `hpo data check FILE` explains your own file."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from hpo.registry import list_datasets
+    from hpo.show import show_datasets
+
+    specs = list_datasets()
+    if as_json:
+        keys = ("name", "title", "n_rows", "frequency", "target", "licence", "source", "channels")
+        print(json.dumps([{key: getattr(spec, key) for key in keys} for spec in specs], indent=1))
+    else:
+        show_datasets(specs)
+
+
+@data_app.command(epilog="Example: hpo data check my.csv --target load --time date")
+def check(
+    file: Annotated[Path, typer.Argument(help="A .csv or .parquet file.")],
+    target: Annotated[str | None, typer.Option(help="Columns to forecast, by commas. [the last one]")] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Timestamp column. [the first that holds timestamps]")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Explain a file of your own: rows, step, gaps, ranges, what would be forecast. Nothing is written."""
+    from hpo.registry import check_file
+    from hpo.show import show_report
+
+    report = check_file(file, time, target)
+    if as_json:
+        print(json.dumps(asdict(report), indent=1))
+    else:
+        show_report(report)
+
+
 @app.command(epilog="Example: hpo summary --experiment sp500_psann_h1_2M --from-files")
 def summary(
     experiment: Experiment,
@@ -153,7 +312,7 @@ def summary(
     from_files: Annotated[
         bool, typer.Option("--from-files", help="Use the trial files alone, not the database.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary's JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write an experiment's summary again, from the database or from its trial files alone."""
     from hpo.config import check_name, default_storage

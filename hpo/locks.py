@@ -6,6 +6,18 @@ from types import TracebackType
 from typing import Self
 
 
+def is_locked(path: Path) -> bool:
+    """Whether a living process holds a lock; nothing is created."""
+    try:
+        with path.open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 class FileLock:
     """An exclusive lock on a file, held until released or until the process is gone.
 

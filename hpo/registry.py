@@ -1,11 +1,37 @@
 """The only door to the catalogues of models and data: names in, families and data out."""
 
+from pathlib import Path
+
 from hpo.config import StudyConfig
 from hpo.data import DATASETS, prepare
-from hpo.data.base import DataRequest, ForecastData
+from hpo.data.base import DataRequest, DatasetSpec, ForecastData
+from hpo.data.report import TableReport, check_table
 from hpo.errors import DatasetError, UnknownNameError
 from hpo.models import FAMILIES
 from hpo.models.base import ForecastShape, ModelFamily
+
+
+def list_families() -> list[ModelFamily]:
+    """All model families."""
+    return list(FAMILIES.values())
+
+
+def list_datasets() -> list[DatasetSpec]:
+    """All data sets of the catalogue."""
+    return list(DATASETS.values())
+
+
+def check_file(path: Path, time: str | None, target: str | None) -> TableReport:
+    """Say what is in a user's file.
+
+    Raises:
+        DatasetError: The file cannot be used.
+    """
+    columns = tuple(part.strip() for part in target.split(",")) if target else ()
+    try:
+        return check_table(path, time, columns)
+    except ValueError as error:
+        raise DatasetError(f"{path}: {error}") from error
 
 
 def get_family(name: str) -> ModelFamily:

@@ -132,13 +132,18 @@ def open_existing(url: str) -> Iterator[RDBStorage]:
         storage.engine.dispose()
 
 
+def study_names(storage: RDBStorage) -> list[str]:
+    """The names of all studies, sorted."""
+    return sorted(optuna.get_all_study_names(storage))
+
+
 def load_study(storage: RDBStorage, experiment: str) -> Study:
     """The study of that experiment.
 
     Raises:
         UnknownNameError: There is none; the nearest is named.
     """
-    names = optuna.get_all_study_names(storage)
+    names = study_names(storage)
     if experiment not in names:
         raise UnknownNameError("experiment", experiment, names)
     return optuna.load_study(study_name=experiment, storage=storage)

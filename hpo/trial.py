@@ -134,7 +134,6 @@ def intent_record(
     origin = str(trial.user_attrs[ORIGIN])
     spec = context.plan.resolve(trial.params, origin)
     config = context.config
-    micro_batch = min(spec.batch_size, config.training.micro_batch or spec.batch_size)
     assert trial.datetime_start is not None
     references = context.references
     return TrialRecord(
@@ -148,7 +147,7 @@ def intent_record(
             weight_decay=spec.weight_decay,
             dropout=spec.model.dropout,
             batch_size=spec.batch_size,
-            micro_batch=previous.training.micro_batch if previous else micro_batch,
+            micro_batch=previous.training.micro_batch if previous else micro_batch_of(context, spec),
             normalisation=spec.model.normalisation,
             loss=context.loss,
             epochs_planned=config.training.epochs,
@@ -183,6 +182,11 @@ def intent_record(
         code=context.code,
         **stored_fields(trial),
     )
+
+
+def micro_batch_of(context: StudyContext, spec: TrialSpec) -> int:
+    """Windows held at once: the user's limit, else the whole batch."""
+    return min(spec.batch_size, context.config.training.micro_batch or spec.batch_size)
 
 
 def _architecture(context: StudyContext, spec: TrialSpec) -> Architecture:

@@ -1,0 +1,166 @@
+"""The dry run: every forced config and the reach of the search space, with sizes and costs."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from hpo.budget import format_budget
+from hpo.estimate import Cost, calibrate, estimate
+from hpo.models.space import Choice
+from hpo.plan import TrialSpec, coordinate_of, depth_at
+from hpo.trial import StudyContext, micro_batch_of
+
+
+class _Fields(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class PlannedTrial(_Fields):
+    """One config with its size and its predicted cost."""
+
+    origin: str
+    parameter_budget: int
+    d_model: int
+    n_layers: int
+    n_heads: int | None
+    d_ff: int | None
+    param_count: int
+    budget_deviation: float
+    canonical: bool
+    learning_rate: float
+    weight_decay: float
+    dropout: float
+    batch_size: int
+    flops_per_step: int
+    predicted_memory_bytes: int
+    predicted_seconds: float
+
+
+class Dimension(_Fields):
+    """One dimension of the search space."""
+
+    name: str
+    kind: str
+    range: str
+
+
+class Preview(_Fields):
+    """What a study would do.
+
+    Attributes:
+        experiment: The study's name.
+        data: Rows and windows of each part.
+        n_trials: Total number of trials.
+        forced: The forced configs, in their order.
+        shapes: What the search's shapes come to, from the shallowest to the deepest of each budget.
+        space: The search space.
+        predicted_seconds: Of the whole study, if no trial stops early.
+        flops_per_second: Speed of this machine, from a short calibration.
+        references: The scores to beat.
+    """
+
+    experiment: str
+    family: str
+    data: dict[str, Any]
+    n_trials: int
+    forced: list[PlannedTrial]
+    shapes: list[PlannedTrial]
+    space: list[Dimension]
+    predicted_seconds: float
+    flops_per_second: float
+    references: dict[str, dict[str, float]]
+
+
+def make_preview(context: StudyContext) -> Preview:
+    """Size and cost everything a study would try; nothing is written but the calibration's cache."""
+    config, plan = context.config, context.plan
+    speed = calibrate(plan.family, plan.shape, context.device, context.threads)
+
+    def planned(origin: str, spec: TrialSpec) -> PlannedTrial:
+        model, cost = spec.model, _cost(context, spec, speed)
+        return PlannedTrial(
+            origin=origin,
+            parameter_budget=spec.budget,
+            d_model=model.d_model,
+            n_layers=model.n_layers,
+            n_heads=getattr(model, "n_heads", None),
+            d_ff=getattr(model, "d_ff", None),
+            param_count=spec.param_count,
+            budget_deviation=spec.deviation,
+            canonical=spec.canonical,
+            learning_rate=spec.learning_rate,
+            weight_decay=spec.weight_decay,
+            dropout=model.dropout,
+            batch_size=spec.batch_size,
+            flops_per_step=cost.flops_per_step,
+            predicted_memory_bytes=cost.memory_bytes,
+            predicted_seconds=cost.seconds,
+        )
+
+    forced = [planned(trial.origin, trial.spec) for trial in plan.forced]
+    shapes = [planned(origin, spec) for origin, spec in _shapes(context)]
+    n_forced = min(len(forced), config.n_trials)
+    mean = sum(shape.predicted_seconds for shape in shapes) / len(shapes)
+    seconds = sum(trial.predicted_seconds for trial in forced[:n_forced]) + mean * (
+        config.n_trials - n_forced
+    )
+    return Preview(
+        experiment=config.experiment,
+        family=plan.family.name,
+        data={name: part.model_dump() for name, part in context.parts.items()},
+        n_trials=config.n_trials,
+        forced=forced,
+        shapes=shapes,
+        space=_dimensions(context),
+        predicted_seconds=seconds / config.study.workers,
+        flops_per_second=speed,
+        references=context.references.metrics,
+    )
+
+
+def _cost(context: StudyContext, spec: TrialSpec, speed: float) -> Cost:
+    data = context.data
+    return estimate(
+        context.plan.family,
+        spec.model,
+        context.plan.shape,
+        param_count=spec.param_count,
+        batch_size=spec.batch_size,
+        micro_batch=micro_batch_of(context, spec),
+        n_train=len(data.splits.train),
+        n_val=len(data.splits.val),
+        epochs=context.config.training.epochs,
+        data_bytes=data.features.nbytes + data.target_values.nbytes,
+        flops_per_second=speed,
+    )
+
+
+def _shapes(context: StudyContext) -> list[tuple[str, TrialSpec]]:
+    """The default settings at every few depths of each budget, for each number of heads."""
+    plan = context.plan
+    base = dict(plan.forced[0].params)
+    rows = []
+    for (budget, n_heads), depths in plan.depths.items():
+        for depth in _spread(depths):
+            params = {**base, "budget": format_budget(budget), "shape": coordinate_of(depths, depth)}
+            if n_heads is not None:
+                params["n_heads"] = n_heads
+            rows.append((f"shape {params['shape']:.2f}", plan.resolve(params)))
+    return rows
+
+
+def _spread(depths: tuple[int, ...]) -> list[int]:
+    """The shallowest, the deepest, and three between, evenly by position on the log scale."""
+    return sorted({depth_at(depths, quarter / 4) for quarter in range(5)})
+
+
+def _dimensions(context: StudyContext) -> list[Dimension]:
+    rows = []
+    for name, dimension in context.plan.space.items():
+        if isinstance(dimension, Choice):
+            text = ", ".join(map(str, dimension.values))
+            rows.append(Dimension(name=name, kind="choice", range=text))
+        else:
+            kind = "log" if dimension.log else "linear"
+            rows.append(Dimension(name=name, kind=kind, range=f"{dimension.low:g} to {dimension.high:g}"))
+    return rows
