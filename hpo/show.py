@@ -31,9 +31,10 @@ def show_preview(preview: Preview) -> None:
     for dimension in preview.space:
         space.add_row(dimension.name, dimension.kind, dimension.range)
     console.print(space)
+    speed = f"{preview.flops_per_second / 1e9:.0f} GFLOP/s"
     console.print(
-        f"At {preview.flops_per_second / 1e9:.0f} GFLOP/s, as measured here, the study takes at most about "
-        f"{clock(preview.predicted_seconds)}; trials that stop early or are pruned take less. Nothing was written."
+        f"At {speed}, as measured here, the study takes at most about {clock(preview.predicted_seconds)}; "
+        "trials that stop early or are pruned take less. Nothing was written."
     )
 
 

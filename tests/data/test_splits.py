@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,7 +23,7 @@ def segments(draw, max_rows=1500):
     n_rows = draw(st.integers(1, max_rows))
     cuts = draw(st.lists(st.integers(1, max(1, n_rows - 1)), max_size=4, unique=True))
     edges = [0, *sorted(cut for cut in cuts if cut < n_rows), n_rows]
-    return n_rows, tuple(zip(edges[:-1], edges[1:], strict=True))
+    return n_rows, tuple(pairwise(edges))
 
 
 def attempt(name, n_rows, context_length, horizon, pieces):
@@ -42,7 +44,7 @@ def test_no_two_parts_share_a_row_edges_are_purged_and_no_window_crosses_a_gap(
         assert f"{n_rows:,}" in splits
         return
     used = {part: touched(getattr(splits, part), context_length, horizon) for part in PARTS}
-    assert all(0 <= min(r) and max(r) < n_rows for r in used.values())
+    assert all(min(r) >= 0 and max(r) < n_rows for r in used.values())
     for part, other in (("train", "val"), ("val", "test"), ("train", "test")):
         near = {row + step for row in used[part] for step in range(-horizon, horizon + 1)}
         assert not near & used[other], "at least `horizon` rows lie between two parts"

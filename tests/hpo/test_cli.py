@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -10,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from hpo.budget import forced_configs
 from hpo.cli import main
-from hpo.config import keys
+from hpo.config import build_config, keys, read_study_file
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("run", "summary", "dashboard")
+COMMANDS = ("run", "plan", "status", "rerun", "models", "data", "summary", "dashboard")
 
 
 def hpo(*arguments, cwd, **kwargs):
@@ -105,6 +107,16 @@ BAD = [
     (["run", "--study", "none.toml"], "none.toml"),
     (["run", "extra"], "extra"),
     (["rum"], "run"),
+    (["run", "--data", "none.csv"], "no such file"),
+    (["run", "--data", "."], "folder"),
+    (["run", "--target", "load"], "target"),
+    (["plan", "--budget", "2X"], "200M"),
+    (["plan", "--model", "mpl"], "mlp"),
+    (["status"], "no study database"),
+    (["rerun", "trial_0000.json"], "trial_0000.json"),
+    (["rerun"], "record"),
+    (["data", "check", "none.csv"], "no such file"),
+    (["data", "chek"], "check"),
     (["summary", "--experiment", "nothing"], "no study database"),
     (["summary", "--experiment", "../x", "--from-files"], "experiment"),
     (["summary", "--experiment", "x", "--from-files"], "no trial files"),
@@ -156,6 +168,94 @@ def test_a_database_that_is_none(tmp_path):
 def test_debug_shows_where(tmp_path):
     done = hpo("--debug", "run", "--model", "nothing", cwd=tmp_path)
     assert "Traceback" in done.stderr
+
+
+def test_a_plan_is_exact_and_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "work").mkdir()
+    done = hpo("plan", "--budget", "750k", "--context", "20", "--json", cwd=tmp_path / "work")
+    assert done.returncode == 0, done.stderr
+    preview = json.loads(done.stdout)
+    assert [trial["origin"] for trial in preview["forced"]] == [c.origin for c in forced_configs((750_000,))]
+    for trial in preview["forced"] + preview["shapes"]:
+        assert abs(trial["budget_deviation"]) <= 0.02
+        # Each parameter of a dense network takes part in three products forward and backward; the first
+        # layer's input needs no gradient.
+        assert 3.9 <= trial["flops_per_step"] / trial["param_count"] / trial["batch_size"] <= 6
+        assert trial["predicted_memory_bytes"] > 20 * trial["param_count"]
+        assert trial["predicted_seconds"] > 0
+    assert list((tmp_path / "work").iterdir()) == []
+    assert [p.name for p in (tmp_path / "cache" / "budget-hpo").iterdir()] == ["calibration.json"]
+    again = time.monotonic()
+    assert (
+        "Forced configs" in hpo("plan", "--budget", "750k", "--context", "20", cwd=tmp_path / "work").stdout
+    )
+    assert time.monotonic() - again < 60
+
+
+def test_status_rerun_and_catalogues(tmp_path, tiny_study):
+    done = hpo("status", f"--out={tiny_study.parent}", "--json", cwd=tmp_path)
+    (row,) = json.loads(done.stdout)
+    assert (row["experiment"], row["complete"], row["running"], row["n_trials"]) == (tiny_study.name, 3, 0, 3)
+    assert row["seconds_left"] == 0
+    assert tiny_study.name in hpo("status", f"--out={tiny_study.parent}", cwd=tmp_path).stdout
+    path = tiny_study / "trials" / "trial_0001.json"
+    done = hpo("rerun", str(path), "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["reproduced"]
+    assert answer["recorded"] == answer["again"]
+    assert {row["name"] for row in json.loads(hpo("models", "--json", cwd=tmp_path).stdout)} >= {
+        "psann",
+        "mlp",
+    }
+    assert [row["name"] for row in json.loads(hpo("data", "--json", cwd=tmp_path).stdout)] == ["sp500"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rerun_that_differs_says_so(tmp_path, tiny_study):
+    copy = tmp_path / tiny_study.name
+    shutil.copytree(tiny_study, copy)
+    path = copy / "trials" / "trial_0000.json"
+    record = json.loads(path.read_text())
+    record["seed"] += 1
+    path.write_text(json.dumps(record))
+    done = hpo("rerun", str(path), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "not reproduced" in done.stdout
+
+
+def test_a_file_is_explained(tmp_path):
+    rows = "".join(
+        f"2024-01-{1 + i // 24:02d} {i % 24:02d}:00,{i % 24 + i / 100},{i * i % 7}\n" for i in range(600)
+    )
+    (tmp_path / "my.csv").write_text("date,load,wind\n" + rows)
+    report = json.loads(hpo("data", "check", "my.csv", "--target", "load", "--json", cwd=tmp_path).stdout)
+    assert (report["rows"], report["frequency"], report["season"], report["gaps"]) == (600, "hour", 24, 0)
+    shown = hpo("data", "check", "my.csv", cwd=tmp_path).stdout
+    assert "no TARGET was given".lower() in shown.lower()
+    assert "make hpo MODEL=patchtst DATA=my.csv TARGET=wind TIME=date" in shown
+
+
+def test_a_study_file_is_the_same_as_its_flags(tmp_path, tiny_arguments):
+    """Every flag is a key and the other way round: the config that a run saves starts the same study."""
+    first = hpo("run", *tiny_arguments, "--trials=1", "--out=a", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    saved = tmp_path / "a" / "sp500_mlp_h1_20k" / "study.toml"
+    second = hpo("run", f"--study={saved}", "--out=b", cwd=tmp_path)
+    assert second.returncode == 0, second.stderr
+    texts = [(tmp_path / out / "sp500_mlp_h1_20k" / "study.toml").read_text() for out in "ab"]
+    assert texts[0].replace('out = "a"', 'out = "b"') == texts[1]
+    values = [
+        json.loads((tmp_path / out / "sp500_mlp_h1_20k" / "trials" / "trial_0000.json").read_text())["value"]
+        for out in "ab"
+    ]
+    assert values[0] == values[1]
+
+
+def test_the_studies_of_the_project_are_valid():
+    for path in (ROOT / "studies").glob("*.toml"):
+        build_config({}, read_study_file(path))
 
 
 def test_summary_prints_json(tmp_path, tiny_study):

@@ -177,14 +177,25 @@ def test_a_child_leaves_with_its_parent(tmp_path):
 
             if __name__ == "__main__":
                 features = np.zeros((300, 2), dtype=np.float32)
-                settings = TrainSettings(learning_rate=1e-3, weight_decay=0.0, batch_size=32, micro_batch=32,
-                    epochs=10**6, patience=10**6, min_delta=0.0, clip_norm=1.0, precision="fp32", seed=0)
-                job = Job(family="mlp", model=MlpConfig(d_model=8, n_layers=1), task="binary",
-                    shape=ForecastShape(context_length=8, n_channels=2, n_outputs=1), features=features,
-                    targets=features[:, :1], target_offsets=(0,), scorer=Scorer(task="binary", mean=np.zeros(1), std=np.ones(1),
-                    naive_error=np.ones(1)), offset=np.zeros(1, dtype=np.float32), train_ends=np.arange(7, 200), val_ends=np.arange(210, 300),
+                settings = TrainSettings(
+                    learning_rate=1e-3, weight_decay=0.0, batch_size=32, micro_batch=32, epochs=10**6,
+                    patience=10**6, min_delta=0.0, clip_norm=1.0, precision="fp32", seed=0,
+                )
+                job = Job(
+                    family="mlp",
+                    model=MlpConfig(d_model=8, n_layers=1),
+                    shape=ForecastShape(context_length=8, n_channels=2, n_outputs=1),
+                    task="binary",
+                    features=features,
+                    targets=features[:, :1],
+                    target_offsets=(0,),
+                    scorer=Scorer(task="binary", mean=np.zeros(1), std=np.ones(1), naive_error=np.ones(1)),
+                    offset=np.zeros(1, dtype=np.float32),
+                    train_ends=np.arange(7, 200),
+                    val_ends=np.arange(210, 300),
                     loss="bce", focal_gamma=2.0, focal_alpha=None, settings=settings, seed=0, device="cpu",
-                    threads=1, weights=pathlib.Path({str(tmp_path / "w")!r}), beats=-math.inf)
+                    threads=1, weights=pathlib.Path({str(tmp_path / "w")!r}), beats=-math.inf,
+                )
                 run_in_child(job, lambda row: print(row.epoch, flush=True) or True, threading.Event())
             """
         )
