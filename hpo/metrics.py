@@ -1,5 +1,8 @@
 """Scores of a forecast, by scikit-learn where it has them.
 
+scikit-learn takes over a second to import: functions import it when they need it, so that a study that
+goes on starts at once.
+
 Legend: N windows, O outputs, H horizon, K target columns.
 """
 
@@ -8,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn import metrics as sk
 
 Array = npt.NDArray[np.float64]
 
@@ -69,6 +71,8 @@ def binary_metrics(probabilities: Array, labels: Array) -> dict[str, float]:
 
     AUC is left out where only one class is present. Precision is 0 where nothing is predicted positive.
     """
+    from sklearn import metrics as sk
+
     p = np.clip(probabilities.astype(np.float64), 1e-7, 1 - 1e-7)
     predicted = p >= 0.5
     scores = {
@@ -87,6 +91,8 @@ def binary_metrics(probabilities: Array, labels: Array) -> dict[str, float]:
 
 def confusion_counts(probabilities: Array, labels: Array) -> dict[str, int]:
     """True and false negatives and positives at probability 0.5."""
+    from sklearn import metrics as sk
+
     (tn, fp), (fn, tp) = sk.confusion_matrix(labels, probabilities >= 0.5, labels=[0.0, 1.0])
     return {
         "true_negative": int(tn),
@@ -103,6 +109,8 @@ def regression_metrics(forecast: Array, actual: Array, naive_error: Array) -> di
     (Makridakis 1993). MASE divides each output's error by ``naive_error`` (Hyndman and Koehler 2006); it is
     left out where that is 0.
     """
+    from sklearn import metrics as sk
+
     error = np.abs(forecast - actual)
     size = np.abs(forecast) + np.abs(actual)
     smape = np.divide(2 * error, size, out=np.zeros_like(error), where=size > 0)

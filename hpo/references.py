@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.linear_model import LogisticRegression, Ridge
 
 from hpo.data.base import ForecastData
 from hpo.data.season import seasonal_period
@@ -47,6 +46,13 @@ class References:
     naive: str
     season: int | None
     scorer: Scorer
+
+
+def restore_references(
+    data: ForecastData, metrics: dict[str, dict[str, float]], naive: str, season: int | None
+) -> References:
+    """The references that a study's first run computed on the same data."""
+    return References(metrics=metrics, naive=naive, season=season, scorer=make_scorer(data, season))
 
 
 def compute_references(data: ForecastData) -> References:
@@ -161,6 +167,8 @@ def _fit_linear(
     data: ForecastData, ends: npt.NDArray[np.int64], strength: float
 ) -> Callable[[npt.NDArray[np.float32]], Array]:
     """Fit a linear model on windows; returns windows' inputs to outputs (logits, or scaled forecasts)."""
+    from sklearn.linear_model import LogisticRegression, Ridge  # see hpo.metrics
+
     inputs, targets = _flat(data, ends), data.targets_at(ends)
     if data.table.task == "binary":
         model = LogisticRegression(C=1.0 / strength, max_iter=1000, tol=1e-3).fit(inputs, targets[:, 0])

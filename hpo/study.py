@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from hpo.config import StudyConfig
+from hpo.data.base import ForecastData
 from hpo.errors import ConfigError, HpoError, StorageError
 from hpo.files import ExperimentFiles, read_json, write_bytes, write_json
 from hpo.hardware import describe, resolve_device
@@ -22,7 +23,7 @@ from hpo.metrics import objective_metric
 from hpo.plan import make_plan
 from hpo.progress import make_display
 from hpo.records import TrialRecord, rank, read_records
-from hpo.references import compute_references
+from hpo.references import References, compute_references, restore_references
 from hpo.registry import get_family, load_data, shape_of
 from hpo.runner import Runner, prepare_study
 from hpo.storage import (
@@ -34,7 +35,6 @@ from hpo.storage import (
     open_existing,
     open_storage,
 )
-from hpo.summary import write_summary
 from hpo.trial import StudyContext, code_version, split_parts
 from hpo.worker import start_fork_server
 
@@ -125,10 +125,30 @@ def make_context(config: StudyConfig) -> StudyContext:
         plan=make_plan(family, shape_of(data), config.budgets),
         data=data,
         device=device,
-        references=compute_references(data),
+        references=_references(config.files, data),
         code=code_version(),
         parts=split_parts(data),
     )
+
+
+def _references(files: ExperimentFiles, data: ForecastData) -> References:
+    """The references, computed once a study and then read from its manifest."""
+    if files.manifest.exists():
+        try:
+            manifest = read_json(files.manifest)
+            if manifest["data"]["sha256"] == data.table.sha256:
+                known = manifest["references"]
+                return restore_references(data, known["metrics"], known["naive"], known["season"])
+        except (StorageError, KeyError, TypeError) as error:
+            logger.warning("%s: %s; references are computed again", files.manifest, error)
+    return compute_references(data)
+
+
+def write_summary(files: ExperimentFiles, records: list[TrialRecord]) -> Path:
+    """Sum up an experiment; matplotlib and scipy are imported now, not while a user waits for the start."""
+    from hpo import summary
+
+    return summary.write_summary(files, records)
 
 
 def rebuild_summary(experiment: str, out: Path, storage_url: str, from_files: bool) -> Path:
@@ -240,9 +260,11 @@ def _write_manifest(files: ExperimentFiles, context: StudyContext, command: list
             "split": {name: part.model_dump() for name, part in context.parts.items()},
             "hardware": describe(),
             "seed": context.config.study.seed,
-            "references": context.references.metrics,
-            "naive": context.references.naive,
-            "season": context.references.season,
+            "references": {
+                "metrics": context.references.metrics,
+                "naive": context.references.naive,
+                "season": context.references.season,
+            },
             "test_part_uses": 0,
             "runs": [],
         }

@@ -36,7 +36,7 @@ from hpo.train import DivergedError, EpochResult, TrainResult, TrainSettings, Wi
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 # Optimisers and the flop counter import torch._dynamo when first used: 2 s that each child would pay.
-_CONTEXT.set_forkserver_preload([__name__, "torch._dynamo"])
+_CONTEXT.set_forkserver_preload([__name__, "torch._dynamo", "sklearn.metrics"])
 _POLL_SECONDS = 0.2
 _EXIT_SECONDS = 5.0
 

@@ -19,11 +19,24 @@ def find_answer(analysis: Analysis) -> str:
         skill = fmt.percent(best.skill, plus=True)
         first = f"The search found nothing better than {_reference(best)}: {who} (skill {skill})."
     else:
-        n = len(analysis.references)
-        which = "the only reference" if n == 1 else f"the best of {n} references"
-        better = f"{fmt.percent(best.skill)} better than {_reference(best)}, {which}"
+        better = f"{fmt.percent(best.skill)} better than {_reference(best)}, {_toughest(analysis, best)}"
         first = f"{who[0].upper()}{who[1:]}, {better}{_hindsight(analysis, best)}."
     return f"{first} {_describe(best)} {_caution(analysis)}"
+
+
+def _toughest(analysis: Analysis, best: Best) -> str:
+    """What the naive forecast is among the references, and how the best of all of them compares."""
+    if len(analysis.references) == 1:
+        return "the only reference"
+    toughest = analysis.references[0]
+    if toughest.name == best.reference or toughest.skill_of_best is None or toughest.score is None:
+        return f"the best of {len(analysis.references)} references"
+    word = "better" if toughest.skill_of_best > 0 else "worse"
+    joint = "and" if toughest.skill_of_best > 0 else "but"
+    return (
+        f"the best naive forecast, {joint} {fmt.percent(abs(toughest.skill_of_best))} {word} than the best "
+        f"reference, {toughest.name} ({fmt.score(toughest.score)})"
+    )
 
 
 def states_in_words(analysis: Analysis) -> str:

@@ -60,9 +60,15 @@ def _best_and_reference(analysis: Analysis) -> Iterator[str]:
     beaten = sum(row.skill_of_best is not None and row.skill_of_best > 0 for row in analysis.references)
     others = len(analysis.references)
     yield (
-        f"The best trial beats the best reference, {best.reference}, by {fmt.percent(best.skill)}"
+        f"The best trial beats the best naive forecast, {best.reference}, by {fmt.percent(best.skill)}"
         + (f", and {beaten} of {others} references in all." if others > 1 else ".")
     )
+    toughest = analysis.references[0]
+    if toughest.skill_of_best is not None and toughest.skill_of_best <= 0:
+        yield (
+            f"It does not beat {toughest.name}, which scores {fmt.percent(-toughest.skill_of_best)} better. "
+            f"On this evidence {toughest.name} is the forecast to use."
+        )
 
 
 def _collapse(analysis: Analysis) -> Iterator[str]:

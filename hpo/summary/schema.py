@@ -93,8 +93,8 @@ class Best(_Fields):
     """The best completed trial.
 
     Attributes:
-        skill: 1 - value / score of the best reference.
-        reference: Name of the best reference.
+        skill: 1 - value / score of the best naive forecast.
+        reference: Name of the best naive forecast.
         intervals: By metric, where counts allow one; the objective has none, because records hold
             no loss per window.
     """

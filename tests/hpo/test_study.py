@@ -11,13 +11,18 @@ import sys
 import time
 from contextlib import closing
 
+import numpy as np
+import pandas as pd
+import psutil
 import pytest
 from safetensors.torch import load_file
 
+from hpo import study
 from hpo.budget import forced_configs
+from hpo.config import build_config, read_study_file
 from hpo.records import TrialRecord, rank, read_records
 from hpo.storage import load_records, load_study, open_existing
-from hpo.study import ExperimentFiles
+from hpo.study import ExperimentFiles, make_context
 
 NAME = "sp500_mlp_h1_20k"
 
@@ -246,3 +251,65 @@ def test_two_workers_run_at_a_time(tmp_path, tiny_arguments):
     assert done.returncode == 0, done.stderr
     records = records_of(out)
     assert [record.state for record in records] == ["COMPLETE"] * 4
+
+
+def test_references_are_computed_once_a_study(tiny_study, monkeypatch):
+    config = build_config({}, read_study_file(tiny_study / "study.toml"))
+
+    def fail(_data):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(study, "compute_references", fail)
+    context = make_context(config)
+    assert all(record.references == context.references.metrics for record in records_of(tiny_study.parent))
+
+
+def test_a_child_killed_twice_is_a_failed_trial_and_the_exit_code_says_so(tmp_path, tiny_arguments):
+    out = tmp_path / "outputs"
+    process = start(out, *tiny_arguments, "--trials=1", "--epochs=100000", "--patience=100000")
+    wait_for(process, "trial 0 of 1")
+    parent = psutil.Process(process.pid)
+    killed = set()
+    while process.poll() is None:
+        for child in parent.children(recursive=True):
+            # A trial's process is a child of the fork server: a grandchild of the run.
+            if child.pid not in killed and child.ppid() != parent.pid:
+                time.sleep(0.5)
+                child.kill()
+                killed.add(child.pid)
+        time.sleep(0.05)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 3, errors
+    (record,) = records_of(out)
+    assert (record.state, record.failure.type) == ("FAIL", "SIGKILL")
+    assert len(killed) == 2, "one more try, then a failure"
+    assert stored(out) == [record]
+
+
+def test_a_regression_on_a_file_of_ones_own(tmp_path):
+    hours = np.arange(1500)
+    load = 10 + np.sin(hours / 24 * 2 * np.pi) + np.random.default_rng(0).normal(0, 0.1, 1500)
+    dates = pd.date_range("2024-01-01", periods=1500, freq="h")
+    pd.DataFrame({"date": dates, "load": load}).to_csv(tmp_path / "my.csv", index=False)
+    out = tmp_path / "outputs"
+    done = run(
+        out,
+        *f"--model=patchtst --data={tmp_path / 'my.csv'} --target=load --time=date --horizon=6".split(),
+        *["--context=48", "--budget=50k", "--trials=3", "--epochs=4", "--threads=1", "--split=scattered"],
+    )
+    assert done.returncode == 0, done.stderr
+    files = ExperimentFiles(out=out, experiment="my_patchtst_h6_50k")
+    records, errors = read_records(files)
+    assert errors == []
+    for record in records:
+        assert set(record.references) == {"last value", "training mean", "seasonal naive (24)", "ridge"}
+        assert record.naive.name == "seasonal naive (24)"
+        assert set(record.metrics.val) == {"mse", "rmse", "mae", "r2", "smape", "mase"}
+        assert record.value == pytest.approx(record.metrics.val["mse"], rel=1e-4)
+        assert record.naive.skill == pytest.approx(1 - record.value / record.naive.metrics["mse"])
+        assert record.confusion_matrix is None
+        # RMSE is in the load's own units, the objective in units of its training standard deviation.
+        assert record.metrics.val["rmse"] == pytest.approx(np.sqrt(record.value) * load.std(), rel=0.1)
+    text = files.summary_md.read_text()
+    assert "seasonal naive (24)" in text
+    assert "ridge" in text

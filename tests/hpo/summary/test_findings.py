@@ -40,7 +40,7 @@ def test_a_best_trial_that_beats_the_reference(record):
         "(0.6931), the only reference. It is psann with 2 layers of width 320 (2.0M parameters)"
     )
     assert "test part" in summary.answer
-    assert summary.findings[0].text == "The best trial beats the best reference, base rate, by 13.43 %."
+    assert summary.findings[0].text == "The best trial beats the best naive forecast, base rate, by 13.43 %."
 
 
 def test_no_completed_trial_has_no_answer_to_give(record):
