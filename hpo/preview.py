@@ -136,15 +136,14 @@ def _cost(context: StudyContext, spec: TrialSpec, speed: float) -> Cost:
 
 
 def _shapes(context: StudyContext) -> list[tuple[str, TrialSpec]]:
-    """The default settings at every few depths of each budget, for each number of heads."""
+    """The default settings at every few depths of each budget, with the forced configs' heads."""
     plan = context.plan
     base = dict(plan.forced[0].params)
     rows = []
-    for (budget, n_heads), depths in plan.depths.items():
+    for budget in context.config.budgets:
+        depths = plan.depths[budget, base.get("n_heads")]
         for depth in _spread(depths):
             params = {**base, "budget": format_budget(budget), "shape": coordinate_of(depths, depth)}
-            if n_heads is not None:
-                params["n_heads"] = n_heads
             rows.append((f"shape {params['shape']:.2f}", plan.resolve(params)))
     return rows
 
