@@ -7,21 +7,26 @@ calibration of this machine, kept in the user's cache.
 Legend: B batch, L context_length, C channels.
 """
 
+import contextlib
+import math
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from hpo.errors import StorageError
 from hpo.files import read_json, write_json
 from hpo.hardware import describe
 from hpo.models.base import ForecastShape, ModelConfig, ModelFamily
 from hpo.models.sizing import fit_width
+from hpo.train import EVAL_BATCH
 
 BYTES_A_PARAMETER = 20
 """float32 weights, gradients, AdamW's two moments, and the copy of the best weights."""
@@ -29,9 +34,11 @@ BYTES_A_PARAMETER = 20
 PROCESS_BYTES = 450_000_000
 """A child with torch loaded, before it builds a model, as measured on Linux."""
 
-CALIBRATION_SECONDS = 1.0
-CALIBRATION_PARAMS = 1_000_000
+CALIBRATION_SECONDS = 0.7
+CALIBRATION_LAYERS = (2, 12)
 CALIBRATION_BATCH = 128
+MAX_CALIBRATION_PARAMS = 2_000_000
+"""Larger models reach the same speed; calibrating on them would take long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +54,19 @@ class Cost:
     flops_per_step: int
     memory_bytes: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast this machine trains a family: a step takes its operations over a rate, and a time a layer.
+
+    Attributes:
+        flops_per_second: The rate.
+        seconds_per_layer: What each layer costs a step however little it computes.
+    """
+
+    flops_per_second: float
+    seconds_per_layer: float
 
 
 @lru_cache(maxsize=1024)
@@ -68,7 +88,7 @@ def estimate(
     n_val: int,
     epochs: int,
     data_bytes: int,
-    flops_per_second: float,
+    speed: Speed,
 ) -> Cost:
     """Predict what a trial will take.
 
@@ -81,51 +101,41 @@ def estimate(
         micro_batch: Windows held at once.
         n_train: Training windows.
         n_val: Validation windows; a forward pass alone is a third of the operations.
-        epochs: Epochs at most.
+        epochs: Epochs at most; scoring both parts at the end adds a third of one.
         data_bytes: Size of the series.
-        flops_per_second: From :func:`calibrate`.
+        speed: From :func:`calibrate`.
     """
     flops, saved = step_cost(family, config, shape)
+    windows = (epochs + 1 / 3) * (n_train + n_val / 3)
+    steps = epochs * (math.ceil(n_train / batch_size) + math.ceil(n_val / EVAL_BATCH) / 3)
     return Cost(
         flops_per_step=flops * batch_size,
         memory_bytes=PROCESS_BYTES
         + BYTES_A_PARAMETER * param_count
         + saved * min(micro_batch, n_train)
         + 2 * data_bytes,
-        seconds=epochs * flops * (n_train + n_val / 3) / flops_per_second,
+        seconds=flops * windows / speed.flops_per_second + steps * config.n_layers * speed.seconds_per_layer,
     )
 
 
-def calibrate(family: ModelFamily, shape: ForecastShape, device: str, threads: int) -> float:
-    """Operations a second that training a family reaches on this machine; measured once, then cached."""
+def calibrate(family: ModelFamily, shape: ForecastShape, budget: int, device: str, threads: int) -> Speed:
+    """How fast this machine trains models of a budget; measured once, then read from the user's cache."""
     path = cache_folder() / "calibration.json"
     machine = describe()
-    key = "|".join(
-        str(part)
-        for part in (
-            machine["processor"],
-            machine["cores"],
-            machine["gpus"],
-            torch.__version__,
-            family.name,
-            shape,
-            device,
-            threads,
-        )
-    )
-    cached: dict[str, float] = {}
+    n_params = min(budget, MAX_CALIBRATION_PARAMS)
+    parts = (machine["processor"], machine["cores"], machine["gpus"], torch.__version__, family.name)
+    key = "|".join(map(str, (*parts, shape, n_params, device, threads)))
+    cached: dict[str, dict[str, float]] = {}
     if path.exists():
         try:
             cached = dict(read_json(path))
-        except (ValueError, TypeError, OSError):
-            cached = {}
-    if key not in cached:
-        cached[key] = _measure_speed(family, shape, device, threads)
-        try:
-            write_json(path, cached)
-        except OSError:  # a cache that cannot be written costs a second next time
-            return cached[key]
-    return cached[key]
+            return Speed(**cached[key])
+        except (KeyError, ValueError, TypeError, StorageError):
+            pass  # nothing there, or torn: it is measured and written again
+    speed = _measure_speed(family, shape, n_params, device, threads)
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs a second next time
+        write_json(path, {**cached, key: asdict(speed)})
+    return speed
 
 
 def cache_folder() -> Path:
@@ -154,32 +164,45 @@ def _measure(family: ModelFamily, config: ModelConfig, shape: ForecastShape, bat
     return int(counter.get_total_flops()), sum(saved.values())
 
 
-def _measure_speed(family: ModelFamily, shape: ForecastShape, device: str, threads: int) -> float:
-    """Train a small model of the family for a second."""
+def _measure_speed(
+    family: ModelFamily, shape: ForecastShape, n_params: int, device: str, threads: int
+) -> Speed:
+    """Train a shallow and a deep model for a moment each, and solve for the two parts of a step's time."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        config = fit_width(family, family.config(d_model=8, n_layers=3), shape, CALIBRATION_PARAMS)
-        with torch.random.fork_rng(devices=[]):
-            model = family.build(config, shape).to(device)
-        optimizer = torch.optim.AdamW(model.parameters(), fused=True)
-        inputs = torch.randn(CALIBRATION_BATCH, shape.context_length, shape.n_channels, device=device)
-
-        def step() -> None:
-            optimizer.zero_grad(set_to_none=True)
-            loss: Tensor = model(inputs).square().mean()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            loss.item()
-
-        for _ in range(3):
-            step()
-        n_steps, started = 0, time.perf_counter()
-        while time.perf_counter() - started < CALIBRATION_SECONDS:
-            step()
-            n_steps += 1
-        seconds = time.perf_counter() - started
+        flops, seconds = [], []
+        for n_layers in CALIBRATION_LAYERS:
+            config = fit_width(family, family.config(d_model=8, n_layers=n_layers), shape, n_params)
+            flops.append(step_cost(family, config, shape)[0] * CALIBRATION_BATCH)
+            seconds.append(_seconds_per_step(family, config, shape, device))
     finally:
         torch.set_num_threads(before)
-    return step_cost(family, config, shape)[0] * CALIBRATION_BATCH * n_steps / seconds
+    matrix = np.column_stack([flops, CALIBRATION_LAYERS])
+    per_flop, per_layer = np.linalg.solve(matrix, seconds)
+    if per_flop <= 0 or per_layer < 0:  # noise: take the slower rate and no cost a layer
+        per_flop, per_layer = max(t / f for t, f in zip(seconds, flops, strict=True)), 0.0
+    return Speed(flops_per_second=float(1 / per_flop), seconds_per_layer=float(per_layer))
+
+
+def _seconds_per_step(family: ModelFamily, config: ModelConfig, shape: ForecastShape, device: str) -> float:
+    with torch.random.fork_rng(devices=[]):
+        model = family.build(config, shape).to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    inputs = torch.randn(CALIBRATION_BATCH, shape.context_length, shape.n_channels, device=device)
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        loss: Tensor = model(inputs).square().mean()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        loss.item()
+
+    for _ in range(2):
+        step()
+    n_steps, started = 0, time.perf_counter()
+    while time.perf_counter() - started < CALIBRATION_SECONDS:
+        step()
+        n_steps += 1
+    return (time.perf_counter() - started) / n_steps

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from hpo.budget import format_budget
-from hpo.estimate import Cost, calibrate, estimate
+from hpo.estimate import Cost, Speed, calibrate, estimate
 from hpo.models.space import Choice
 from hpo.plan import TrialSpec, coordinate_of, depth_at
 from hpo.trial import StudyContext, micro_batch_of
@@ -74,10 +74,13 @@ class Preview(_Fields):
 def make_preview(context: StudyContext) -> Preview:
     """Size and cost everything a study would try; nothing is written but the calibration's cache."""
     config, plan = context.config, context.plan
-    speed = calibrate(plan.family, plan.shape, context.device, context.threads)
+    speeds = {
+        budget: calibrate(plan.family, plan.shape, budget, context.device, context.threads)
+        for budget in config.budgets
+    }
 
     def planned(origin: str, spec: TrialSpec) -> PlannedTrial:
-        model, cost = spec.model, _cost(context, spec, speed)
+        model, cost = spec.model, _cost(context, spec, speeds[spec.budget])
         return PlannedTrial(
             origin=origin,
             parameter_budget=spec.budget,
@@ -113,12 +116,12 @@ def make_preview(context: StudyContext) -> Preview:
         shapes=shapes,
         space=_dimensions(context),
         predicted_seconds=seconds / config.study.workers,
-        flops_per_second=speed,
+        flops_per_second=max(speed.flops_per_second for speed in speeds.values()),
         references=context.references.metrics,
     )
 
 
-def _cost(context: StudyContext, spec: TrialSpec, speed: float) -> Cost:
+def _cost(context: StudyContext, spec: TrialSpec, speed: Speed) -> Cost:
     data = context.data
     return estimate(
         context.plan.family,
@@ -131,7 +134,7 @@ def _cost(context: StudyContext, spec: TrialSpec, speed: float) -> Cost:
         n_val=len(data.splits.val),
         epochs=context.config.training.epochs,
         data_bytes=data.features.nbytes + data.target_values.nbytes,
-        flops_per_second=speed,
+        speed=speed,
     )
 
 
