@@ -6,7 +6,6 @@ disk before the storage is told, and who runs a trial holds its lock, which dies
 
 import logging
 import math
-import statistics
 import threading
 import time
 from dataclasses import dataclass, field
@@ -16,13 +15,13 @@ import optuna
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from hpo.budget import format_budget
 from hpo.config import StudyConfig
 from hpo.errors import StorageError
-from hpo.files import write_json
 from hpo.locks import FileLock
 from hpo.progress import Display
+from hpo.pruning import is_pruned
 from hpo.records import TrialRecord, rank, read_record, write_record
+from hpo.results import write_results
 from hpo.space import TrialSeededTPESampler, to_distributions
 from hpo.storage import FINISHED, ORIGIN, attach_record, check_identity, record_of, stored_fields
 from hpo.train import EpochResult
@@ -30,9 +29,6 @@ from hpo.trial import DIRECTION, StudyContext, final_record, intent_record, make
 from hpo.worker import Failed, InterruptedTrialError, run_in_child
 
 logger = logging.getLogger(__name__)
-
-MIN_TRIALS_TO_PRUNE = 5
-"""Completed trials of a budget before its median means anything."""
 
 MAX_KILLS = 2
 """A child that is killed (out of memory, say) gets one more try."""
@@ -209,28 +205,12 @@ class Runner:
             self.display.epoch_ended(intent, row.epoch, row.val_loss, best.value if best else None)
             if self._should_stop():
                 raise InterruptedTrialError
-            if self._prunes(intent, row.epoch, min(past.val_loss for past in curve)):
+            search = self.config.search
+            scores = [past.val_loss for past in curve]
+            if search.prune and is_pruned(intent, scores, self._records.values(), search.prune_warmup):
                 pruned.set()
                 return False
         return True
-
-    def _prunes(self, intent: TrialRecord, epoch: int, best: float) -> bool:
-        """The median rule (Golovin et al. 2017), within a budget; forced configs are never pruned.
-
-        A trial ends when its best score so far is worse than the median score that completed trials of
-        its budget had at this epoch.
-        """
-        search = self.config.search
-        if not search.prune or intent.origin.startswith("forced:") or epoch <= search.prune_warmup:
-            return False
-        peers = [
-            record.intermediate_values[epoch]
-            for record in self._records.values()
-            if record.state == "COMPLETE"
-            and record.architecture.parameter_budget == intent.architecture.parameter_budget
-            and epoch in record.intermediate_values
-        ]
-        return len(peers) >= MIN_TRIALS_TO_PRUNE and best > statistics.median(peers)
 
     def _finish(self, trial: Trial, record: TrialRecord) -> None:
         """Keep a result: for the dashboard, on disk, in storage, in the study's files; in this order."""
@@ -274,32 +254,10 @@ class Runner:
         return math.inf if best is None or best.value is None else best.value
 
     def _write_results(self, at_end: bool) -> None:
-        """Rewrite the best trial's record and the compact rows of all trials."""
-        files, records = self.config.files, list(self._records.values())
-        ranked = rank(records)
-        if not ranked:
-            return
-        write_json(files.best(), ranked[0].model_dump(mode="json"))
-        budgets = self.config.budgets
-        if len(budgets) > 1:
-            for budget in budgets:
-                of_budget = [r for r in ranked if r.architecture.parameter_budget == budget]
-                if of_budget:
-                    write_json(files.best(format_budget(budget)), of_budget[0].model_dump(mode="json"))
-        now = time.monotonic()
-        if at_end or len(records) <= ROWS_ALWAYS_UP_TO or now - self._rows_written > ROWS_EVERY_SECONDS:
-            rest = [r for r in records if r.state != "COMPLETE"]
-            write_json(files.all_trials, [compact_row(record) for record in ranked + rest])
-            self._rows_written = now
-        self._drop_weights_but(ranked[0].trial_number)
-
-    def _drop_weights_but(self, number: int) -> None:
-        """Only the best trial's weights stay."""
-        keep = self.config.files.weights(number)
-        for path in keep.parent.parent.glob("trial_*/best.safetensors"):
-            if path != keep:
-                path.unlink(missing_ok=True)
-                path.parent.rmdir()
+        now, n = time.monotonic(), len(self._records)
+        rows = at_end or n <= ROWS_ALWAYS_UP_TO or now - self._rows_written > ROWS_EVERY_SECONDS
+        self._rows_written = now if rows else self._rows_written
+        write_results(self.config.files, self.config.budgets, list(self._records.values()), rows)
 
     def _stop_after_same_failures(self, record: TrialRecord) -> None:
         failure = record.failure
@@ -311,33 +269,6 @@ class Runner:
         if len(last) == SAME_FAILURES and len(set(last)) == 1:
             self.display.message(f"stopping: {SAME_FAILURES} trials in a row failed alike ({last[0]})")
             self.stop.set()
-
-
-def compact_row(record: TrialRecord) -> dict[str, Any]:
-    """One row of ``<experiment>_all_trials.json``."""
-    a, t = record.architecture, record.training
-    return {
-        "trial_number": record.trial_number,
-        "state": record.state,
-        "value": record.value,
-        "skill": record.naive.skill,
-        "origin": record.origin,
-        "parameter_budget": a.parameter_budget,
-        "param_count": a.param_count,
-        "budget_deviation": a.budget_deviation,
-        "family": a.family,
-        "d_model": a.d_model,
-        "n_layers": a.n_layers,
-        "n_heads": a.n_heads,
-        "learning_rate": t.learning_rate,
-        "weight_decay": t.weight_decay,
-        "dropout": t.dropout,
-        "batch_size": t.batch_size,
-        "normalisation": t.normalisation,
-        "epochs_run": t.epochs_run,
-        "duration_seconds": record.duration_seconds,
-        "flags": record.flags,
-    }
 
 
 def _dashboard_attrs(record: TrialRecord) -> dict[str, Any]:

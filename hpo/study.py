@@ -7,23 +7,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from hpo.config import StudyConfig
-from hpo.data.base import ForecastData
-from hpo.errors import ConfigError, HpoError, StorageError
-from hpo.files import ExperimentFiles, read_json, write_bytes, write_json
-from hpo.hardware import describe, resolve_device
+from hpo.errors import ConfigError, StorageError
+from hpo.files import ExperimentFiles, write_bytes
+from hpo.hardware import resolve_device
 from hpo.losses import loss_function
+from hpo.manifest import code_version, stored_references, write_manifest
 from hpo.metrics import objective_metric
 from hpo.plan import make_plan
 from hpo.progress import make_display
 from hpo.records import TrialRecord, rank, read_records
-from hpo.references import References, compute_references, restore_references
+from hpo.references import compute_references
 from hpo.registry import get_family, load_data, shape_of
 from hpo.runner import Runner, prepare_study
 from hpo.storage import (
@@ -35,12 +32,10 @@ from hpo.storage import (
     open_existing,
     open_storage,
 )
-from hpo.trial import StudyContext, code_version, split_parts
+from hpo.trial import StudyContext, split_parts
 from hpo.worker import start_fork_server
 
 logger = logging.getLogger(__name__)
-
-PACKAGES = ("torch", "psann", "optuna", "numpy", "pandas", "scikit-learn", "TA-Lib", "arch", "sqlalchemy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +82,14 @@ def run_study(config: StudyConfig, command: list[str]) -> StudyOutcome:
         study = prepare_study(storage, context)
         files = config.files
         write_bytes(files.study_toml, config.to_toml().encode())
-        _write_manifest(files, context, command)
+        write_manifest(
+            files,
+            data=context.source,
+            parts=context.parts,
+            references=context.references,
+            seed=config.study.seed,
+            command=command,
+        )
         with _log_to(files.log), _stop_on_signals() as stop:
             n_finished = len(load_records_finished(study))
             with make_display(config.n_trials, n_finished) as display:
@@ -125,23 +127,10 @@ def make_context(config: StudyConfig) -> StudyContext:
         plan=make_plan(family, shape_of(data), config.budgets),
         data=data,
         device=device,
-        references=_references(config.files, data),
+        references=stored_references(config.files, data) or compute_references(data),
         code=code_version(),
         parts=split_parts(data),
     )
-
-
-def _references(files: ExperimentFiles, data: ForecastData) -> References:
-    """The references, computed once a study and then read from its manifest."""
-    if files.manifest.exists():
-        try:
-            manifest = read_json(files.manifest)
-            if manifest["data"]["sha256"] == data.table.sha256:
-                known = manifest["references"]
-                return restore_references(data, known["metrics"], known["naive"], known["season"])
-        except (StorageError, KeyError, TypeError) as error:
-            logger.warning("%s: %s; references are computed again", files.manifest, error)
-    return compute_references(data)
 
 
 def write_summary(files: ExperimentFiles, records: list[TrialRecord]) -> Path:
@@ -238,42 +227,3 @@ def _log_to(path: Path) -> Iterator[None]:
     finally:
         root.removeHandler(handler)
         handler.close()
-
-
-def _write_manifest(files: ExperimentFiles, context: StudyContext, command: list[str]) -> None:
-    """Versions, code, data, hardware and seeds of the study's first run; the command of every run."""
-    run = {"started": datetime.now(UTC).isoformat(), "command": command}
-    manifest: dict[str, Any] = {}
-    if files.manifest.exists():
-        try:
-            manifest = read_json(files.manifest)
-        except HpoError as error:
-            logger.warning("%s; written anew", error)
-    if not manifest:
-        manifest = {
-            "schema_version": 1,
-            "experiment": files.experiment,
-            "python": sys.version.split()[0],
-            "packages": {name: _version(name) for name in PACKAGES},
-            "code": code_version().model_dump(),
-            "data": {"name": context.data.name, "sha256": context.data.table.sha256},
-            "split": {name: part.model_dump() for name, part in context.parts.items()},
-            "hardware": describe(),
-            "seed": context.config.study.seed,
-            "references": {
-                "metrics": context.references.metrics,
-                "naive": context.references.naive,
-                "season": context.references.season,
-            },
-            "test_part_uses": 0,
-            "runs": [],
-        }
-    manifest["runs"].append(run)
-    write_json(files.manifest, manifest)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

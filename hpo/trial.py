@@ -1,12 +1,8 @@
 """From a trial's point in the space to the job a child trains, and from its outcome to its record."""
 
-import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any, Literal
 
 from hpo.config import StudyConfig
@@ -66,6 +62,11 @@ class StudyContext:
     parts: dict[str, Part]
 
     @property
+    def source(self) -> DataSource:
+        """Which data the trials see."""
+        return DataSource(name=self.data.name, sha256=self.data.table.sha256)
+
+    @property
     def loss(self) -> str:
         """Name of the training loss."""
         return self.config.training.loss or default_loss(self.data.table.task)
@@ -74,31 +75,6 @@ class StudyContext:
     def threads(self) -> int:
         """CPU threads of a new trial."""
         return self.config.study.threads or max(1, n_cores() // self.config.study.workers)
-
-
-@lru_cache(maxsize=1)
-def code_version() -> Code:
-    """The version of this package and, in a checkout, its commit."""
-    try:
-        installed = version("budget-hpo")
-    except PackageNotFoundError:
-        installed = "uninstalled"
-    commit = _git("rev-parse", "HEAD")
-    dirty = None if commit is None else bool(_git("status", "--porcelain", "--untracked-files=no"))
-    return Code(version=installed, commit=commit, dirty=dirty)
-
-
-def _git(*arguments: str) -> str | None:
-    root = Path(__file__).parent.parent
-    if not (root / ".git").exists():
-        return None
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=10, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
 
 
 def split_parts(data: ForecastData) -> dict[str, Part]:
@@ -178,7 +154,7 @@ def intent_record(
             samples_per_second=None,
         ),
         failure=None,
-        data=DataSource(name=context.data.name, sha256=context.data.table.sha256),
+        data=context.source,
         code=context.code,
         **stored_fields(trial),
     )

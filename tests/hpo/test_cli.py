@@ -254,8 +254,10 @@ def test_a_study_file_is_the_same_as_its_flags(tmp_path, tiny_arguments):
 
 
 def test_the_studies_of_the_project_are_valid():
-    for path in (ROOT / "studies").glob("*.toml"):
-        build_config({}, read_study_file(path))
+    paths = list((ROOT / "studies").glob("*.toml"))
+    assert ROOT / "studies" / "quickstart.toml" in paths
+    for path in paths:
+        assert build_config({}, read_study_file(path)).n_trials >= 1
 
 
 def test_summary_prints_json(tmp_path, tiny_study):

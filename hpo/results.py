@@ -1,0 +1,70 @@
+"""The files that show a study's results while it runs: the best trials, and a row for each trial."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hpo.budget import format_budget
+from hpo.files import ExperimentFiles, write_json
+from hpo.records import TrialRecord, rank
+
+
+def write_results(
+    files: ExperimentFiles, budgets: Sequence[int], records: list[TrialRecord], rows: bool
+) -> None:
+    """Rewrite the best trial's record, and each budget's where there are several; drop all other weights.
+
+    Args:
+        files: Where the experiment's files are.
+        budgets: Its parameter budgets.
+        records: Its finished trials.
+        rows: Whether to rewrite the compact rows of all trials too, which takes longer the more there are.
+    """
+    ranked = rank(records)
+    if rows:
+        rest = [record for record in records if record.state != "COMPLETE"]
+        write_json(files.all_trials, [compact_row(record) for record in ranked + rest])
+    if not ranked:
+        return
+    write_json(files.best(), ranked[0].model_dump(mode="json"))
+    if len(budgets) > 1:
+        for budget in budgets:
+            best = next((r for r in ranked if r.architecture.parameter_budget == budget), None)
+            if best is not None:
+                write_json(files.best(format_budget(budget)), best.model_dump(mode="json"))
+    _drop_weights_but(files, ranked[0].trial_number)
+
+
+def _drop_weights_but(files: ExperimentFiles, number: int) -> None:
+    """Only the best trial's weights stay."""
+    keep = files.weights(number)
+    for path in keep.parent.parent.glob("trial_*/best.safetensors"):
+        if path != keep:
+            path.unlink(missing_ok=True)
+            path.parent.rmdir()
+
+
+def compact_row(record: TrialRecord) -> dict[str, Any]:
+    """One row of ``<experiment>_all_trials.json``."""
+    a, t = record.architecture, record.training
+    return {
+        "trial_number": record.trial_number,
+        "state": record.state,
+        "value": record.value,
+        "skill": record.naive.skill,
+        "origin": record.origin,
+        "parameter_budget": a.parameter_budget,
+        "param_count": a.param_count,
+        "budget_deviation": a.budget_deviation,
+        "family": a.family,
+        "d_model": a.d_model,
+        "n_layers": a.n_layers,
+        "n_heads": a.n_heads,
+        "learning_rate": t.learning_rate,
+        "weight_decay": t.weight_decay,
+        "dropout": t.dropout,
+        "batch_size": t.batch_size,
+        "normalisation": t.normalisation,
+        "epochs_run": t.epochs_run,
+        "duration_seconds": record.duration_seconds,
+        "flags": record.flags,
+    }

@@ -1,0 +1,49 @@
+import pytest
+
+from hpo.pruning import is_pruned
+from hpo.records import read_records
+from hpo.study import ExperimentFiles
+
+
+@pytest.fixture
+def trial(tiny_study):
+    """A real record, as a TPE trial of a 2M budget."""
+    (record, *_), _ = read_records(ExperimentFiles(out=tiny_study.parent, experiment=tiny_study.name))
+    architecture = record.architecture.model_copy(update={"parameter_budget": 2_000_000})
+    return record.model_copy(update={"origin": "tpe", "architecture": architecture})
+
+
+def peers(trial, scores, **changes):
+    """Completed trials that had these scores at epoch 6."""
+    return [
+        trial.model_copy(update={"intermediate_values": {6: score}, "state": "COMPLETE", **changes})
+        for score in scores
+    ]
+
+
+SIX = [0.9, 0.8, 0.7, 0.6, 0.55, 0.5]
+
+
+def test_it_ends_a_trial_whose_best_is_worse_than_the_median(trial):
+    others = peers(trial, [0.1, 0.2, 0.3, 0.6, 0.7])
+    assert is_pruned(trial, SIX, others, warmup=5)
+    assert not is_pruned(trial, SIX, peers(trial, [0.1, 0.2, 0.5, 0.6, 0.7]), warmup=5), (
+        "as good as the median"
+    )
+    late = [0.25, *SIX[1:]]
+    assert not is_pruned(trial, late, others, warmup=5), "its best counts, not its last"
+
+
+def test_what_is_never_pruned(trial):
+    others = peers(trial, [0.1] * 9)
+    forced = trial.model_copy(update={"origin": "forced:dropout:2M-0.1"})
+    assert not is_pruned(forced, SIX, others, warmup=5)
+    assert not is_pruned(trial, SIX, others, warmup=6), "still warming up"
+    assert not is_pruned(trial, SIX, others[:4], warmup=5), "too few peers"
+    assert is_pruned(trial, SIX, others, warmup=5)
+
+
+def test_only_completed_trials_of_the_same_budget_count(trial):
+    small = trial.architecture.model_copy(update={"parameter_budget": 750_000})
+    assert not is_pruned(trial, SIX, peers(trial, [0.1] * 9, architecture=small), warmup=5)
+    assert not is_pruned(trial, SIX, peers(trial, [0.1] * 9, state="PRUNED"), warmup=5)

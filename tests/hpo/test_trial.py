@@ -1,0 +1,108 @@
+import math
+
+import pytest
+
+from hpo.records import read_records
+from hpo.study import ExperimentFiles
+from hpo.train import EpochResult
+from hpo.trial import final_record
+from hpo.worker import Failed, Finished
+
+
+@pytest.fixture
+def record(tiny_study):
+    (record, *_), _ = read_records(ExperimentFiles(out=tiny_study.parent, experiment=tiny_study.name))
+    return record
+
+
+CURVE = [
+    EpochResult(epoch=epoch, train_loss=0.5, val_loss=score, learning_rate=1e-3, seconds=0.1)
+    for epoch, score in ((1, 0.6), (2, 0.4), (3, 0.45))
+]
+
+
+def finished(record, **metrics):
+    return Finished(
+        best_epoch=2,
+        best_value=0.4,
+        stopped_because="epochs",
+        steps=3,
+        param_count=record.architecture.param_count,
+        train_metrics={"log_loss": 0.3},
+        val_metrics={"log_loss": 0.4, "prediction_range": 0.5, **metrics},
+        confusion=None,
+        peak_memory_bytes=1,
+        flops_per_step=10,
+        samples_per_second=1.0,
+    )
+
+
+def other(record, **training):
+    changed = record.training.model_copy(update=training)
+    return record.model_copy(update={"trial_number": 99, "training": changed})
+
+
+def test_a_completed_trial_has_its_best_score_and_a_pruned_one_its_last(record):
+    done = final_record(record, CURVE, finished(record), pruned=False, earlier=[])
+    assert (done.state, done.value, done.training.best_epoch) == ("COMPLETE", 0.4, 2)
+    assert done.naive.skill == pytest.approx(1 - 0.4 / record.naive.metrics["log_loss"])
+    pruned = final_record(record, CURVE, finished(record), pruned=True, earlier=[])
+    assert (pruned.state, pruned.value, pruned.training.stopped_because) == ("PRUNED", 0.45, "pruned")
+    assert pruned.constraints == {}, "feasible"
+
+
+@pytest.mark.parametrize("kind", ["diverged", "out of memory"])
+def test_an_infeasible_config_is_pruned_with_a_constraint(record, kind):
+    outcome = Failed(kind=kind, type="X", message="why", traceback="where")
+    ended = final_record(record, CURVE[:1], outcome, pruned=False, earlier=[])
+    assert (ended.state, ended.value) == ("PRUNED", 0.6)
+    assert ended.constraints == {kind.replace(" ", "_"): 1.0}
+    assert ended.failure.traceback == "where"
+    none = final_record(record, [], outcome, pruned=False, earlier=[])
+    assert none.value is None
+
+
+@pytest.mark.parametrize("kind", ["error", "killed"])
+def test_a_bug_is_a_failure(record, kind):
+    outcome = Failed(kind=kind, type="X", message="why", traceback=None)
+    ended = final_record(record, CURVE, outcome, pruned=False, earlier=[])
+    assert (ended.state, ended.value, ended.constraints) == ("FAIL", None, {})
+
+
+def flags(record, earlier=(), **metrics):
+    return final_record(record, CURVE, finished(record, **metrics), pruned=False, earlier=earlier).flags
+
+
+def test_collapsed_predictions_and_worse_than_naive(record):
+    naive = record.naive.model_copy(update={"metrics": {"log_loss": 0.5}})
+    good = record.model_copy(update={"naive": naive})
+    assert flags(good) == []
+    assert flags(good, prediction_range=0.09) == ["collapsed_predictions"]
+    bad = record.model_copy(update={"naive": naive.model_copy(update={"metrics": {"log_loss": 0.3}})})
+    assert flags(bad) == ["worse_than_naive"]
+
+
+@pytest.mark.parametrize(
+    ("training", "is_near"),
+    [
+        ({}, True),
+        ({"dropout": 0.5 + 0.079}, True),
+        ({"dropout": 0.5 + 0.081}, False),
+        ({"learning_rate": 1.2e-4}, True),
+        ({"learning_rate": 1.3e-4}, False),
+        ({"weight_decay": 0.0}, False),
+        ({"batch_size": 128}, False),
+    ],
+)
+def test_near_duplicates(record, training, is_near):
+    naive = record.naive.model_copy(update={"metrics": {"log_loss": 0.5}})
+    trial = record.model_copy(update={"naive": naive})
+    got = flags(trial, earlier=[other(trial, **training)])
+    assert got == (["near_duplicate_of 99"] if is_near else [])
+
+
+def test_another_architecture_is_no_duplicate(record):
+    wider = record.architecture.model_copy(update={"config": {**record.architecture.config, "d_model": 7}})
+    twin = other(record).model_copy(update={"architecture": wider})
+    assert not any("near_duplicate" in flag for flag in flags(record, earlier=[twin]))
+    assert math.isfinite(record.value)
