@@ -287,9 +287,9 @@ def test_a_child_killed_twice_is_a_failed_trial_and_the_exit_code_says_so(tmp_pa
 
 
 def test_a_regression_on_a_file_of_ones_own(tmp_path):
-    hours = np.arange(1500)
-    load = 10 + np.sin(hours / 24 * 2 * np.pi) + np.random.default_rng(0).normal(0, 0.1, 1500)
-    dates = pd.date_range("2024-01-01", periods=1500, freq="h")
+    hours = np.arange(2500)
+    load = 10 + np.sin(hours / 24 * 2 * np.pi) + np.random.default_rng(0).normal(0, 0.1, 2500)
+    dates = pd.date_range("2024-01-01", periods=2500, freq="h")
     pd.DataFrame({"date": dates, "load": load}).to_csv(tmp_path / "my.csv", index=False)
     out = tmp_path / "outputs"
     done = run(

@@ -79,7 +79,8 @@ def test_a_trial_trains_and_keeps_its_best_weights(job):
     assert sum(outcome.confusion.values()) == len(job.val_ends)
     assert outcome.steps == 8 * math.ceil(len(job.train_ends) / 32)
     weights = load_file(job.weights)
-    assert sum(tensor.numel() for tensor in weights.values()) == outcome.param_count
+    learnt = [tensor for name, tensor in weights.items() if name != "offset"]
+    assert sum(tensor.numel() for tensor in learnt) == outcome.param_count
     assert outcome.peak_memory_bytes > 0
     # Forward and backward of three matrices over 32 windows, 2 operations a multiply-add; the first
     # layer's input needs no gradient.
