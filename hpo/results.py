@@ -31,14 +31,14 @@ def write_results(
             best = next((r for r in ranked if r.architecture.parameter_budget == budget), None)
             if best is not None:
                 write_json(files.best(format_budget(budget)), best.model_dump(mode="json"))
-    _drop_weights_but(files, ranked[0].trial_number)
+    _drop_weights(files, [r.trial_number for r in records if r.trial_number != ranked[0].trial_number])
 
 
-def _drop_weights_but(files: ExperimentFiles, number: int) -> None:
-    """Only the best trial's weights stay."""
-    keep = files.weights(number)
-    for path in keep.parent.parent.glob("trial_*/best.safetensors"):
-        if path != keep:
+def _drop_weights(files: ExperimentFiles, numbers: Sequence[int]) -> None:
+    """Of the finished trials only the best keeps its weights; a running one's may yet become the best."""
+    for number in numbers:
+        path = files.weights(number)
+        if path.exists():
             path.unlink(missing_ok=True)
             path.parent.rmdir()
 

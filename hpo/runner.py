@@ -57,12 +57,14 @@ class Runner:
         study: The Optuna study, prepared by :func:`prepare_study`.
         display: What the user sees.
         stop: When set, running trials are ended and will run again next time.
+        gave_up: Whether the study stopped by itself, after too many identical failures.
     """
 
     context: StudyContext
     study: Study
     display: Display
     stop: threading.Event
+    gave_up: bool = False
     _records: dict[int, TrialRecord] = field(default_factory=dict)
     _mutex: threading.Lock = field(default_factory=threading.Lock)
     _rows_written: float = -math.inf
@@ -119,7 +121,8 @@ class Runner:
         with FileLock(self.config.files.locks / "claim"):
             for stored in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
                 lock = FileLock(self.config.files.locks / f"trial_{stored.number:04d}")
-                if not lock.try_acquire() or self._already_done(stored):
+                # Its owner may have ended it since it was listed: what counts is what is stored now.
+                if not lock.try_acquire() or not self._is_open(stored) or self._already_done(stored):
                     lock.release()
                 else:
                     return Claim(self._ask(stored), lock)
@@ -131,6 +134,9 @@ class Runner:
             if not lock.try_acquire():
                 raise StorageError(f"trial {trial.number} is new, yet {self.config.files.locks} says it runs")
             return Claim(trial, lock)
+
+    def _is_open(self, stored: FrozenTrial) -> bool:
+        return self.study._storage.get_trial(stored._trial_id).state is TrialState.RUNNING
 
     def _ask(self, stored: FrozenTrial | None) -> Trial:
         """A new trial, or a stored one taken up again under its own number; with all its params."""
@@ -268,6 +274,7 @@ class Runner:
         last = self._failures[-SAME_FAILURES:]
         if len(last) == SAME_FAILURES and len(set(last)) == 1:
             self.display.message(f"stopping: {SAME_FAILURES} trials in a row failed alike ({last[0]})")
+            self.gave_up = True
             self.stop.set()
 
 

@@ -97,8 +97,9 @@ def run_study(config: StudyConfig, command: list[str]) -> StudyOutcome:
                     display.message(
                         f"resuming {config.experiment}: {n_finished} of {config.n_trials} trials are done"
                     )
-                records = Runner(context=context, study=study, display=display, stop=stop).run()
-            interrupted = stop.is_set()
+                runner = Runner(context=context, study=study, display=display, stop=stop)
+                records = runner.run()
+            interrupted = stop.is_set() and not runner.gave_up
             if records:
                 write_summary(files, records)
             logger.info("run ended: %d trials finished%s", len(records), ", stopped" * interrupted)
