@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from .base import DataRequest, DatasetSpec, RowRange, Table
-from .files import parse_times, read_columns, sha256_of
+from .files import Columns, parse_times, read_columns, sha256_of
 
 IRREGULAR_FRACTION = 0.05
 """With more steps than this of another length than the usual, a series has no regular step."""
@@ -92,21 +92,22 @@ def read(path: Path, time: str | None, targets: Sequence[str] = ()) -> Loaded:
     """
     columns = read_columns(path)
     for name in (*([time] if time else []), *targets):
-        _check_known(name, columns.column_names)
+        _check_known(name, columns.names)
     time_name, times = _times(columns, time)
-    names = tuple(name for name in columns.column_names if name != time_name)
-    if not names:
+    for name in columns.others.column_names:
+        if name != time_name:
+            raise ValueError(_not_numbers(name, columns.others[name]))
+    if not columns.numeric:
         raise ValueError(f"there is no column beside the timestamps {time_name!r}")
-    values = np.empty((columns.num_rows, len(names)))
     filled = {}
-    for j, name in enumerate(names):
-        values[:, j], filled[name] = _channel(name, columns[name], is_target=name in targets)
+    for j, name in enumerate(columns.numeric):
+        filled[name] = _fill(name, columns.values[:, j], is_target=name in targets)
     frequency, segments = _segments(times)
     return Loaded(
         time_name=time_name,
         times=times,
-        names=names,
-        values=values,
+        names=columns.numeric,
+        values=columns.values,
         filled={name: count for name, count in filled.items() if count},
         frequency=frequency,
         segments=segments,
@@ -140,18 +141,18 @@ def _check_known(name: str, names: Sequence[str]) -> None:
         raise ValueError(f"there is no column {name!r}: {hint}columns: {', '.join(names)}")
 
 
-def _times(columns: pa.Table, name: str | None) -> tuple[str, npt.NDArray[np.datetime64]]:
-    candidates = [name] if name is not None else columns.column_names
-    for candidate in candidates:
-        times = parse_times(columns[candidate])
+def _times(columns: Columns, name: str | None) -> tuple[str, npt.NDArray[np.datetime64]]:
+    for candidate in columns.others.column_names if name is None else [name]:
+        if candidate in columns.numeric:
+            value = columns.values[0, columns.numeric.index(candidate)]
+            raise ValueError(f"column {candidate!r} holds no timestamps, its first value is {value:g}")
+        times = parse_times(columns.others[candidate])
         if times is not None:
             return candidate, _check_times(candidate, times)
     if name is not None:
-        value = columns[name][0].as_py()
+        value = columns.others[name][0].as_py()
         raise ValueError(f"column {name!r} holds no timestamps, its first value is {value!r}")
-    raise ValueError(
-        f"no column holds timestamps; give TIME one of the columns: {', '.join(columns.column_names)}"
-    )
+    raise ValueError(f"no column holds timestamps; give TIME one of the columns: {', '.join(columns.names)}")
 
 
 def _check_times(name: str, times: "pd.Series[pd.Timestamp]") -> npt.NDArray[np.datetime64]:
@@ -180,20 +181,14 @@ def _check_times(name: str, times: "pd.Series[pd.Timestamp]") -> npt.NDArray[np.
     return values
 
 
-def _channel(name: str, column: pa.ChunkedArray, is_target: bool) -> tuple[npt.NDArray[np.float64], int]:
-    """One channel as numbers, and how many values were filled with the last known one."""
-    kind = column.type
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
-        if pa.types.is_null(kind):
-            raise ValueError(f"column {name!r} is empty; drop it")
-        raise ValueError(
-            f"column {name!r} must hold numbers, got {_first_bad(column)}; drop it or encode it as numbers"
-        )
-    values = column.cast(pa.float64()).to_numpy()
+def _fill(name: str, values: npt.NDArray[np.float64], is_target: bool) -> int:
+    """Fill a channel's missing values in place with the last known one, and say how many they were."""
     if np.isinf(values).any():
         row = int(np.argmax(np.isinf(values))) + 1
         raise ValueError(f"column {name!r} holds infinity, first in row {row:,}")
     missing = np.isnan(values)
+    if missing.all():
+        raise ValueError(f"column {name!r} is empty; drop it")
     if missing.any():
         row = int(np.argmax(missing)) + 1
         if is_target:
@@ -202,16 +197,22 @@ def _channel(name: str, column: pa.ChunkedArray, is_target: bool) -> tuple[npt.N
                 "fill or drop those rows"
             )
         if missing[0]:
-            start = int(np.argmin(missing)) + 1 if not missing.all() else len(values) + 1
+            start = int(np.argmin(missing)) + 1
             raise ValueError(
                 f"column {name!r} has no value before row {start:,}; a missing value can only be filled from "
                 "earlier rows: drop the column or those rows"
             )
         last_known = np.maximum.accumulate(np.where(missing, 0, np.arange(len(values))))
-        values = values[last_known]
+        values[:] = values[last_known]
     if len(values) > 1 and values.min() == values.max():
         raise ValueError(f"column {name!r} is constant ({values[0]:g} in every row); drop it")
-    return values, int(missing.sum())
+    return int(missing.sum())
+
+
+def _not_numbers(name: str, column: pa.ChunkedArray) -> str:
+    if pa.types.is_null(column.type):
+        return f"column {name!r} is empty; drop it"
+    return f"column {name!r} must hold numbers, got {_first_bad(column)}; drop it or encode it as numbers"
 
 
 def _first_bad(column: pa.ChunkedArray) -> str:
