@@ -17,6 +17,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 
 from hpo.errors import ConfigError, StorageError, UnknownNameError
+from hpo.locks import folder_locked
 from hpo.records import TrialRecord
 
 __all__ = ["FrozenTrial", "RDBStorage", "Study"]
@@ -85,13 +86,13 @@ def open_storage(url: str) -> RDBStorage:
     """
     parsed = check_storage(url)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sqlite = parsed.get_backend_name() == "sqlite"
-    if sqlite and parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     try:
-        if not sqlite:
+        if parsed.get_backend_name() != "sqlite":
             return RDBStorage(url)
-        storage = RDBStorage(url, {"connect_args": {"isolation_level": None, "timeout": 60}})
+        folder = Path(parsed.database or ".").parent
+        folder.mkdir(parents=True, exist_ok=True)
+        with folder_locked(folder):  # processes that make the tables at the same time trip over each other
+            storage = RDBStorage(url, {"connect_args": {"isolation_level": None, "timeout": 60}})
     except (sqlalchemy.exc.SQLAlchemyError, RuntimeError, ImportError) as error:
         reason = str(error).splitlines()[0]
         raise StorageError(f"storage {url}: cannot be opened as a study database ({reason})") from error

@@ -210,28 +210,6 @@ def test_a_stop_file_stops_and_is_taken_away(tmp_path, tiny_arguments):
 
 
 @pytest.mark.slow
-def test_a_study_killed_again_and_again_ends_as_if_nothing_had_happened(tmp_path, tiny_arguments):
-    arguments = [*tiny_arguments, "--epochs=6", "--trials=14", "--startup-trials=10"]
-    whole = tmp_path / "whole"
-    assert run(whole, *arguments).returncode == 0
-    broken = tmp_path / "broken"
-    kills = 0
-    while True:
-        process = start(broken, *arguments)
-        try:
-            process.wait(timeout=4.0 + 0.37 * (kills % 9))
-            break
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            kills += 1
-    assert process.returncode == 0, process.stderr.read()
-    assert kills >= 2, "the study ended before it could be killed"
-    assert [what_counts(r) for r in records_of(broken)] == [what_counts(r) for r in records_of(whole)]
-    assert stored(broken) == records_of(broken)
-
-
-@pytest.mark.slow
 def test_three_processes_share_a_study(tmp_path, tiny_arguments):
     out = tmp_path / "outputs"
     arguments = [*tiny_arguments, "--budget=2M", f"--experiment={NAME}", "--trials=13", "--epochs=1"]
