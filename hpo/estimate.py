@@ -1,7 +1,6 @@
 """What a trial will cost: operations, memory, seconds; nothing is trained and no large model is allocated.
 
-Operations are torch's own count over a model that has shapes but no memory. Memory is weights, gradients, two
-moments and the kept best weights, plus what autograd saves for the backward pass. Seconds come from a short
+Operations are torch's own count over a model that has shapes but no memory. Seconds come from a short
 calibration of this machine, kept in the user's cache.
 
 Legend: B batch, L context_length, C channels.
@@ -12,27 +11,19 @@ import math
 import os
 import time
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils.flop_counter import FlopCounterMode
 
 from hpo.errors import StorageError
 from hpo.files import read_json, write_json
 from hpo.hardware import describe
+from hpo.memory import step_cost
 from hpo.models.base import ForecastShape, ModelConfig, ModelFamily
 from hpo.models.sizing import fit_width
 from hpo.train import EVAL_BATCH
-
-BYTES_A_PARAMETER = 20
-"""float32 weights, gradients, AdamW's two moments, and the copy of the best weights."""
-
-PROCESS_BYTES = 450_000_000
-"""A child with torch loaded, before it builds a model, as measured on Linux."""
 
 CALIBRATION_SECONDS = 0.7
 CALIBRATION_LAYERS = (2, 12)
@@ -47,12 +38,10 @@ class Cost:
 
     Attributes:
         flops_per_step: Operations of a forward and backward pass over one effective batch.
-        memory_bytes: Predicted peak of the trial's process.
         seconds: Predicted duration on this machine.
     """
 
     flops_per_step: int
-    memory_bytes: int
     seconds: float
 
 
@@ -69,25 +58,15 @@ class Speed:
     seconds_per_layer: float
 
 
-@lru_cache(maxsize=1024)
-def step_cost(family: ModelFamily, config: ModelConfig, shape: ForecastShape) -> tuple[int, int]:
-    """Operations and saved bytes of a forward and backward pass, for each window of a batch."""
-    few, many = (_measure(family, config, shape, batch) for batch in (2, 6))
-    return (many[0] - few[0]) // 4, (many[1] - few[1]) // 4
-
-
 def estimate(
     family: ModelFamily,
     config: ModelConfig,
     shape: ForecastShape,
     *,
-    param_count: int,
     batch_size: int,
-    micro_batch: int,
     n_train: int,
     n_val: int,
     epochs: int,
-    data_bytes: int,
     speed: Speed,
 ) -> Cost:
     """Predict what a trial will take.
@@ -96,24 +75,19 @@ def estimate(
         family: The model family.
         config: The sized config.
         shape: The task's input and output.
-        param_count: Its parameters.
         batch_size: Effective batch.
-        micro_batch: Windows held at once.
         n_train: Training windows.
         n_val: Validation windows; a forward pass alone is a third of the operations.
         epochs: Epochs at most; scoring both parts at the end adds a third of one.
-        data_bytes: Size of the series.
         speed: From :func:`calibrate`.
     """
-    flops, saved = step_cost(family, config, shape)
+    flops = step_cost(family, config, shape).flops
     windows = (epochs + 1 / 3) * (n_train + n_val / 3)
-    steps = epochs * (math.ceil(n_train / batch_size) + math.ceil(n_val / EVAL_BATCH) / 3)
+    steps = epochs * (
+        math.ceil(n_train / batch_size) + math.ceil(n_val / min(EVAL_BATCH, 4 * batch_size)) / 3
+    )
     return Cost(
         flops_per_step=flops * batch_size,
-        memory_bytes=PROCESS_BYTES
-        + BYTES_A_PARAMETER * param_count
-        + saved * min(micro_batch, n_train)
-        + 2 * data_bytes,
         seconds=flops * windows / speed.flops_per_second + steps * config.n_layers * speed.seconds_per_layer,
     )
 
@@ -143,27 +117,6 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "budget-hpo"
 
 
-def _measure(family: ModelFamily, config: ModelConfig, shape: ForecastShape, batch: int) -> tuple[int, int]:
-    """Operations and bytes saved for the backward pass, at a batch size, without memory for either."""
-    saved: dict[int, int] = {}
-    with FakeTensorMode(), torch.random.fork_rng(devices=[]):
-        model = family.build(config, shape)
-        weights = {parameter.untyped_storage()._cdata for parameter in model.parameters()}
-        inputs = torch.zeros(batch, shape.context_length, shape.n_channels)
-
-        def keep(tensor: Tensor) -> Tensor:
-            storage = tensor.untyped_storage()
-            if storage._cdata not in weights:
-                saved[storage._cdata] = storage.nbytes()
-            return tensor
-
-        with FlopCounterMode(display=False) as counter:
-            with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-                outputs = model(inputs)
-            outputs.sum().backward()
-    return int(counter.get_total_flops()), sum(saved.values())
-
-
 def _measure_speed(
     family: ModelFamily, shape: ForecastShape, n_params: int, device: str, threads: int
 ) -> Speed:
@@ -174,7 +127,7 @@ def _measure_speed(
         flops, seconds = [], []
         for n_layers in CALIBRATION_LAYERS:
             config = fit_width(family, family.config(d_model=8, n_layers=n_layers), shape, n_params)
-            flops.append(step_cost(family, config, shape)[0] * CALIBRATION_BATCH)
+            flops.append(step_cost(family, config, shape).flops * CALIBRATION_BATCH)
             seconds.append(_seconds_per_step(family, config, shape, device))
     finally:
         torch.set_num_threads(before)

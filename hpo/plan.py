@@ -5,6 +5,7 @@ budget on this input. Depth follows from the coordinate and the width is solved,
 space lies on its budget and none is thrown away.
 """
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -120,10 +121,13 @@ def make_plan(family: ModelFamily, shape: ForecastShape, budgets: tuple[int, ...
     depths = {}
     for budget in budgets:
         for n_heads in N_HEADS if has_heads(family) else (None,):
-            configs = [_config(family, n, n_heads) for n in range(1, family.max_layers + 1)]
-            feasible = [c.n_layers for c in configs if is_feasible(family, c, shape, budget)]
+            feasible = tuple(
+                n
+                for n in range(1, family.max_layers + 1)
+                if all(is_feasible(family, c, shape, budget) for c in _size_variants(family, n, n_heads))
+            )
             if feasible:
-                depths[budget, n_heads] = tuple(feasible)
+                depths[budget, n_heads] = feasible
         if not any(key[0] == budget for key in depths):
             raise BudgetError(_unreachable(family, shape, budget))
     space: dict[str, Dimension] = {
@@ -168,10 +172,21 @@ def _config(
     extras: Mapping[str, Any] | None = None,
 ) -> ModelConfig:
     """A config whose width is still to be solved."""
-    shape: dict[str, Any] = {"d_model": 1, "n_layers": n_layers}
+    shape: dict[str, Any] = {"d_model": n_heads or 1, "n_layers": n_layers}
     if n_heads is not None:
-        shape |= {"n_heads": n_heads, "d_model": 2 * n_heads}
+        shape["n_heads"] = n_heads
     return family.config(**shape, dropout=dropout, normalisation=normalisation, **(extras or {}))
+
+
+def _size_variants(family: ModelFamily, n_layers: int, n_heads: int | None) -> list[ModelConfig]:
+    """A depth in all variants that change the parameter count: each must hold the budget."""
+    choices = {
+        name: dimension.values for name, dimension in family.space.items() if isinstance(dimension, Choice)
+    }
+    return [
+        _config(family, n_layers, n_heads, extras=dict(zip(family.size_choices, values, strict=True)))
+        for values in itertools.product(*(choices[name] for name in family.size_choices))
+    ]
 
 
 def _spec(plan: Plan, model: ModelConfig, budget: int, **training: Any) -> TrialSpec:
@@ -227,12 +242,16 @@ def _forced(plan: Plan, config: ForcedConfig) -> ForcedTrial:
 def _unreachable(family: ModelFamily, shape: ForecastShape, budget: int) -> str:
     n_heads = N_HEADS[0] if has_heads(family) else None
     ends = [
-        reachable(family, _config(family, n_layers, n_heads), shape) for n_layers in (1, family.max_layers)
+        reachable(family, config, shape)
+        for n_layers in (1, family.max_layers)
+        for config in _size_variants(family, n_layers, n_heads)
     ]
     smallest, largest = min(end[0] for end in ends), max(end[1] for end in ends)
+    where = f"on {shape.context_length} rows x {shape.n_channels} channels"
+    if smallest == largest:
+        return f"model {family.name} has one size {where}: {smallest:,} parameters; give BUDGET={smallest}"
     return (
-        f"model {family.name} cannot hold a budget of {format_budget(budget)} within 2 % on "
-        f"{shape.context_length} rows x {shape.n_channels} channels: its sizes there go from "
-        f"{smallest:,} to {largest:,} parameters in steps too coarse for this budget; "
-        "take another BUDGET, a shorter CONTEXT or fewer columns"
+        f"model {family.name} cannot hold a budget of {format_budget(budget)} within 2 % {where}: its sizes "
+        f"there go from {smallest:,} to {largest:,} parameters, in steps that miss this budget; "
+        "take another BUDGET, another CONTEXT or other columns"
     )

@@ -8,7 +8,7 @@ from hpo.budget import format_budget
 from hpo.estimate import Cost, Speed, calibrate, estimate
 from hpo.models.space import Choice
 from hpo.plan import TrialSpec, coordinate_of, depth_at
-from hpo.trial import StudyContext, micro_batch_of
+from hpo.trial import StudyContext, memory_of, micro_batch_of
 
 
 class _Fields(BaseModel):
@@ -16,7 +16,7 @@ class _Fields(BaseModel):
 
 
 class PlannedTrial(_Fields):
-    """One config with its size and its predicted cost."""
+    """One config with its size and its predicted cost; a micro-batch of 0: it does not fit this machine."""
 
     origin: str
     parameter_budget: int
@@ -31,6 +31,7 @@ class PlannedTrial(_Fields):
     weight_decay: float
     dropout: float
     batch_size: int
+    micro_batch: int
     flops_per_step: int
     predicted_memory_bytes: int
     predicted_seconds: float
@@ -81,6 +82,7 @@ def make_preview(context: StudyContext) -> Preview:
 
     def planned(origin: str, spec: TrialSpec) -> PlannedTrial:
         model, cost = spec.model, _cost(context, spec, speeds[spec.budget])
+        micro_batch = micro_batch_of(context, spec)
         return PlannedTrial(
             origin=origin,
             parameter_budget=spec.budget,
@@ -95,8 +97,9 @@ def make_preview(context: StudyContext) -> Preview:
             weight_decay=spec.weight_decay,
             dropout=model.dropout,
             batch_size=spec.batch_size,
+            micro_batch=micro_batch,
             flops_per_step=cost.flops_per_step,
-            predicted_memory_bytes=cost.memory_bytes,
+            predicted_memory_bytes=memory_of(context, spec).at(max(1, micro_batch)),
             predicted_seconds=cost.seconds,
         )
 
@@ -127,13 +130,10 @@ def _cost(context: StudyContext, spec: TrialSpec, speed: Speed) -> Cost:
         context.plan.family,
         spec.model,
         context.plan.shape,
-        param_count=spec.param_count,
         batch_size=spec.batch_size,
-        micro_batch=micro_batch_of(context, spec),
         n_train=len(data.splits.train),
         n_val=len(data.splits.val),
         epochs=context.config.training.epochs,
-        data_bytes=data.features.nbytes + data.target_values.nbytes,
         speed=speed,
     )
 

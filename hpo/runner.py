@@ -25,7 +25,7 @@ from hpo.results import write_results
 from hpo.space import TrialSeededTPESampler, to_distributions
 from hpo.storage import FINISHED, ORIGIN, attach_record, check_identity, record_of, stored_fields
 from hpo.train import EpochResult
-from hpo.trial import DIRECTION, StudyContext, final_record, intent_record, make_job
+from hpo.trial import DIRECTION, StudyContext, final_record, intent_record, make_job, refused
 from hpo.worker import Failed, InterruptedTrialError, run_in_child
 
 logger = logging.getLogger(__name__)
@@ -186,7 +186,9 @@ class Runner:
                 curve.append(row)  # noqa: B023  (used up within this round of the loop)
                 return self._on_epoch(trial, intent, row, curve, pruned)  # noqa: B023
 
-            outcome = run_in_child(make_job(self.context, intent, self._best_value()), on_epoch, self.stop)
+            outcome = refused(self.context, intent) or run_in_child(
+                make_job(self.context, intent, self._best_value()), on_epoch, self.stop
+            )
             if not (isinstance(outcome, Failed) and outcome.kind == "killed") or attempt == MAX_KILLS:
                 break
             self.display.message(f"trial {trial.number}: {outcome.message}; trying once more")

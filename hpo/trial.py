@@ -9,6 +9,7 @@ from hpo.config import StudyConfig
 from hpo.data.base import ForecastData
 from hpo.hardware import n_cores, precision_of
 from hpo.losses import constant_output, default_loss
+from hpo.memory import MemoryNeed, available_bytes, fit_micro_batch, memory_need
 from hpo.metrics import COLLAPSED_RANGE, objective_metric
 from hpo.plan import Plan, TrialSpec
 from hpo.records import (
@@ -123,7 +124,7 @@ def intent_record(
             weight_decay=spec.weight_decay,
             dropout=spec.model.dropout,
             batch_size=spec.batch_size,
-            micro_batch=previous.training.micro_batch if previous else micro_batch_of(context, spec),
+            micro_batch=previous.training.micro_batch if previous else max(1, micro_batch_of(context, spec)),
             normalisation=spec.model.normalisation,
             loss=context.loss,
             epochs_planned=config.training.epochs,
@@ -161,8 +162,47 @@ def intent_record(
 
 
 def micro_batch_of(context: StudyContext, spec: TrialSpec) -> int:
-    """Windows held at once: the user's limit, else the whole batch."""
-    return min(spec.batch_size, context.config.training.micro_batch or spec.batch_size)
+    """Windows held at once: the user's limit or the whole batch, or fewer where memory is short.
+
+    0 if not even one window fits.
+    """
+    wanted = min(spec.batch_size, context.config.training.micro_batch or spec.batch_size)
+    return fit_micro_batch(memory_of(context, spec), wanted, _available(context))
+
+
+def refused(context: StudyContext, record: TrialRecord) -> Failed | None:
+    """The outcome of a trial that this machine cannot hold, before anything is allocated; None if it can."""
+    spec = context.plan.resolve(record.params, record.origin)
+    if micro_batch_of(context, spec) > 0:
+        return None
+    need = memory_of(context, spec)
+    return Failed(
+        kind="out of memory",
+        type="MemoryError",
+        message=(
+            f"a micro-batch of 1 would take about {need.at(1) / 1e9:.1f} GB, of which "
+            f"{need.fixed_bytes / 1e9:.1f} GB are weights, gradients and moments, and "
+            f"{_available(context) / 1e9:.1f} GB are free for a trial"
+        ),
+        traceback=None,
+    )
+
+
+def _available(context: StudyContext) -> int:
+    return available_bytes(context.device) // context.config.study.workers
+
+
+def memory_of(context: StudyContext, spec: TrialSpec) -> MemoryNeed:
+    """What a trial would take."""
+    data = context.data
+    return memory_need(
+        context.plan.family,
+        spec.model,
+        context.plan.shape,
+        param_count=spec.param_count,
+        precision=precision_of(context.device),
+        data_bytes=data.features.nbytes + data.target_values.nbytes,
+    )
 
 
 def _architecture(context: StudyContext, spec: TrialSpec) -> Architecture:

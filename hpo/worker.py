@@ -238,7 +238,8 @@ def _train(job: Job, connection: Connection) -> Finished:
     torch.set_num_threads(job.threads)
     torch.manual_seed(job.seed)
     device = torch.device(job.device)
-    core = get_family(job.family).build(job.model, job.shape)
+    family = get_family(job.family)
+    core = family.build(job.model, job.shape)
     model = Offset(core, torch.from_numpy(job.offset)).to(device)
     series = torch.from_numpy(job.features).to(device)
     targets = torch.from_numpy(job.targets).to(device)
@@ -253,12 +254,14 @@ def _train(job: Job, connection: Connection) -> Finished:
         answer: bool = connection.recv()
         return answer
 
-    flops = _flops_per_step(model, train_windows, loss, job.settings)
+    param_count = sum(parameter.numel() for parameter in model.parameters())
+    counted = _counted_flops(model, train_windows, loss)
+    batch = min(job.settings.batch_size, len(train_windows))
+    flops = batch * family.window_flops(counted, param_count, job.shape)
     started = time.perf_counter()
     result = train(model, train_windows, val_windows, loss, score_function(job.task), job.settings, report)
     seconds = time.perf_counter() - started
-    precision = job.settings.precision
-    val_outputs, val_targets = predict(model, val_windows, precision)
+    val_outputs, val_targets = predict(model, val_windows, job.settings)
     if result.best_value < job.beats:
         _keep_weights(model, job.weights)
     return Finished(
@@ -266,8 +269,8 @@ def _train(job: Job, connection: Connection) -> Finished:
         best_value=result.best_value,
         stopped_because=result.stopped_because,
         steps=result.steps,
-        param_count=sum(parameter.numel() for parameter in model.parameters()),
-        train_metrics=job.scorer.metrics(*predict(model, train_windows, precision)),
+        param_count=param_count,
+        train_metrics=job.scorer.metrics(*predict(model, train_windows, job.settings)),
         val_metrics=job.scorer.metrics(val_outputs, val_targets),
         confusion=job.scorer.confusion(val_outputs, val_targets),
         peak_memory_bytes=_peak_memory(device),
@@ -290,16 +293,15 @@ def _keep_weights(model: nn.Module, path: Path) -> None:
         print(f"weights not saved: {path}: {error}", file=sys.stderr)
 
 
-def _flops_per_step(model: nn.Module, windows: Windows, loss: LossFunction, settings: TrainSettings) -> int:
-    """Operations of one optimiser step's forward and backward passes, as torch counts them."""
+def _counted_flops(model: nn.Module, windows: Windows, loss: LossFunction) -> int:
+    """Operations of a forward and backward pass over one window, as torch counts them."""
     device = next(model.parameters()).device
-    batch = min(settings.batch_size, len(windows))
-    inputs, targets = windows.batch(torch.arange(min(8, batch), device=device))
+    inputs, targets = windows.batch(torch.arange(min(2, len(windows)), device=device))
     model.eval()  # so that normalisation layers keep their statistics
     with torch.random.fork_rng(), FlopCounterMode(display=False) as counter:
         loss(model(inputs), targets).backward()
     model.zero_grad(set_to_none=True)
-    return int(counter.get_total_flops()) * batch // len(inputs)
+    return int(counter.get_total_flops()) // len(inputs)
 
 
 def _peak_memory(device: torch.device) -> int:

@@ -59,6 +59,11 @@ class ModelConfig:
     dropout: float = 0.5
     normalisation: Normalisation = "revin"
 
+    @property
+    def width_multiple(self) -> int:
+        """The width is a multiple of this."""
+        return 1
+
     def __post_init__(self) -> None:
         for name in ("d_model", "n_layers"):
             if getattr(self, name) < 1:
@@ -80,6 +85,31 @@ def check_positive(name: str, value: float) -> None:
         raise ValueError(f"{name} must be above 0, got {value}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class AttentionConfig(ModelConfig):
+    """A config with attention heads.
+
+    Attributes:
+        n_heads: Attention heads; divides d_model.
+        d_ff: Width of the feed-forward layers.
+    """
+
+    n_heads: int = 4
+    d_ff: int = 512
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("n_heads", "d_ff"):
+            check_positive(name, getattr(self, name))
+        if self.d_model % self.n_heads:
+            raise ValueError(f"d_model must be a multiple of n_heads {self.n_heads}, got {self.d_model}")
+
+    @property
+    def width_multiple(self) -> int:
+        """Twice the heads, so that each head's width is even."""
+        return 2 * self.n_heads
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ModelFamily:
     """One entry of the catalogue.
@@ -92,8 +122,16 @@ class ModelFamily:
             ``d_ff`` lets the feed-forward width close the gap to the budget.
         build: Makes the module: (B, L, C) -> (B, O).
         space: The family's own search dimensions; the names are fields of ``config``.
-        with_width: The same config at another width.
+        with_width: The same config at another width, its feed-forward layers as wide as the paper has them.
         max_layers: The deepest network the search tries.
+        size_choices: Those dimensions of ``space`` that change the parameter count.
+        settled_depth: From this depth on, each further layer adds the same parameters.
+        max_width: The widest network an input allows; None where there is no limit.
+        weight_uses: How often a window goes through each weight, where torch does not count the operations
+        itself
+            (fused recurrent layers, gathers).
+        unseen_memory: What autograd saves over what its hooks show; a fused layer keeps its gates to itself.
+        needs_memory: Whether it cannot be built from tensors without memory, since building reads values.
         canonical: Whether the forced configs take the published widths verbatim.
     """
 
@@ -105,4 +143,20 @@ class ModelFamily:
     space: Space
     with_width: Callable[[Any, int], Any]
     max_layers: int
+    size_choices: tuple[str, ...] = ()
+    settled_depth: Callable[[ForecastShape], int] = lambda _shape: 1
+    max_width: Callable[[Any, ForecastShape], int] | None = None
+    weight_uses: Callable[[ForecastShape], int] | None = None
+    unseen_memory: float = 1.0
+    needs_memory: bool = False
     canonical: bool = False
+
+    def window_flops(self, counted: int, param_count: int, shape: ForecastShape) -> int:
+        """Operations of a forward and backward pass over one window.
+
+        Args:
+            counted: torch's count.
+            param_count: Parameters of the model; each use of one takes 2 operations forward and 4 backward.
+            shape: The task's input.
+        """
+        return counted if self.weight_uses is None else 6 * self.weight_uses(shape) * param_count

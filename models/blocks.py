@@ -1,10 +1,14 @@
 """Parts that several families share.
 
-Legend: B batch, L context_length, C channels, H horizon, K target columns.
+Legend: B batch, L context_length, C channels, H horizon, K target columns, S sequences, T tokens, D d_model.
 """
+
+import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .base import ForecastShape, Normalisation
 
@@ -100,3 +104,63 @@ class Normalised(nn.Module):
         x, shift, scale = self.norm(x)
         y: Tensor = self.core(x)
         return self.norm.restore(y, shift, scale)
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention of tokens to each other (Vaswani et al. 2017), (S, T, D) -> (S, T, D)."""
+
+    def __init__(self, width: int, n_heads: int, dropout: float = 0.0) -> None:
+        """Make queries, keys and values in one map; ``dropout`` is that of the attention weights."""
+        super().__init__()
+        self.n_heads = n_heads
+        self.dropout = dropout
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(S, T, D) -> (S, T, D)."""
+        sequences, tokens, width = x.shape
+        qkv = self.qkv(x).view(sequences, tokens, 3, self.n_heads, width // self.n_heads)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+        dropout = self.dropout if self.training else 0.0
+        attended = functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
+        y: Tensor = self.out(attended.transpose(1, 2).reshape(sequences, tokens, width))
+        return y
+
+
+class EncoderLayer(nn.Module):
+    """Attention and feed-forward, each with a residual and a norm after it, (S, T, D) -> (S, T, D)."""
+
+    def __init__(
+        self,
+        attention: nn.Module,
+        width: int,
+        d_ff: int,
+        dropout: float,
+        norm: Callable[[int], nn.Module] = nn.LayerNorm,
+    ) -> None:
+        """Put the layer together around an attention (S, T, D) -> (S, T, D)."""
+        super().__init__()
+        self.attention = attention
+        self.norm_attention = norm(width)
+        self.feed_forward = feed_forward(width, d_ff, dropout)
+        self.norm_feed_forward = norm(width)
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(S, T, D) -> (S, T, D)."""
+        x = self.norm_attention(x + self.drop(self.attention(x)))
+        y: Tensor = self.norm_feed_forward(x + self.drop(self.feed_forward(x)))
+        return y
+
+
+def feed_forward(width: int, d_ff: int, dropout: float) -> nn.Sequential:
+    """The two position-wise maps of a transformer layer, GELU between them."""
+    return nn.Sequential(nn.Linear(width, d_ff), nn.GELU(), nn.Dropout(dropout), nn.Linear(d_ff, width))
+
+
+def sinusoidal_position(length: int, width: int) -> Tensor:
+    """The fixed position of each token, (length, width), width even (Vaswani et al. 2017)."""
+    rate = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
+    angle = torch.arange(length)[:, None] * rate
+    return torch.stack((angle.sin(), angle.cos()), dim=2).flatten(1)

@@ -17,10 +17,9 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from .base import ForecastShape, ModelConfig, ModelFamily, check_choice, check_positive
-from .blocks import WindowNorm
+from .base import AttentionConfig, ForecastShape, ModelFamily, check_choice, check_positive
+from .blocks import EncoderLayer, SelfAttention, WindowNorm
 from .space import Choice, Space
 
 ChannelMode = Literal["mixed", "independent"]
@@ -28,28 +27,21 @@ CHANNEL_MODES: tuple[ChannelMode, ...] = ("mixed", "independent")
 
 
 @dataclass(frozen=True, kw_only=True)
-class PatchTSTConfig(ModelConfig):
+class PatchTSTConfig(AttentionConfig):
     """A PatchTST.
 
     Attributes:
-        n_heads: Attention heads; divides d_model.
-        d_ff: Width of the feed-forward layers.
         patch_len: Rows in a patch, at most the context.
         channel_mode: "mixed" or "independent".
     """
 
-    n_heads: int = 4
-    d_ff: int = 512
     patch_len: int = 16
     channel_mode: ChannelMode = "mixed"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("n_heads", "d_ff", "patch_len"):
-            check_positive(name, getattr(self, name))
+        check_positive("patch_len", self.patch_len)
         check_choice("channel_mode", self.channel_mode, CHANNEL_MODES)
-        if self.d_model % self.n_heads:
-            raise ValueError(f"d_model must be a multiple of n_heads {self.n_heads}, got {self.d_model}")
 
     @property
     def stride(self) -> int:
@@ -62,36 +54,6 @@ class _BatchNorm(nn.BatchNorm1d):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.transpose(1, 2)).transpose(1, 2)
-
-
-class _EncoderLayer(nn.Module):
-    """Attention and feed-forward, each with a residual and a norm after it, (S, P, D) -> (S, P, D)."""
-
-    def __init__(self, config: PatchTSTConfig) -> None:
-        super().__init__()
-        width = config.d_model
-        self.n_heads = config.n_heads
-        self.qkv = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
-        self.norm_attention = _BatchNorm(width)
-        self.feed_forward = nn.Sequential(
-            nn.Linear(width, config.d_ff),
-            nn.GELU(),
-            nn.Dropout(config.dropout),
-            nn.Linear(config.d_ff, width),
-        )
-        self.norm_feed_forward = _BatchNorm(width)
-        self.drop = nn.Dropout(config.dropout)
-
-    def forward(self, x: Tensor) -> Tensor:
-        series, patches, width = x.shape
-        qkv = self.qkv(x).view(series, patches, 3, self.n_heads, width // self.n_heads)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)
-        attended = functional.scaled_dot_product_attention(query, key, value)
-        attended = attended.transpose(1, 2).reshape(series, patches, width)
-        x = self.norm_attention(x + self.drop(self.out(attended)))
-        y: Tensor = self.norm_feed_forward(x + self.drop(self.feed_forward(x)))
-        return y
 
 
 class PatchTST(nn.Module):
@@ -116,7 +78,14 @@ class PatchTST(nn.Module):
         self.embed = nn.Linear(self.patch_len * channels_a_patch, width)
         self.position = nn.Parameter(torch.empty(n_patches, width).uniform_(-0.02, 0.02))
         self.drop = nn.Dropout(config.dropout)
-        self.layers = nn.ModuleList(_EncoderLayer(config) for _ in range(config.n_layers))
+        self.layers = nn.Sequential(
+            *(
+                EncoderLayer(
+                    SelfAttention(width, config.n_heads), width, config.d_ff, config.dropout, _BatchNorm
+                )
+                for _ in range(config.n_layers)
+            )
+        )
         # What the head reads: all patches of one series (regression), the mean patch of all (binary).
         if not self.targets:
             self.head = nn.Linear(width * (shape.n_channels if self.independent else 1), shape.n_outputs)
@@ -146,9 +115,7 @@ class PatchTST(nn.Module):
         """(S, L, channels of a patch) -> (S, P, D)."""
         padded = torch.cat([series, series[:, -1:].expand(-1, self.stride, -1)], dim=1)
         patches = padded.unfold(1, self.patch_len, self.stride).flatten(2)
-        hidden: Tensor = self.drop(self.embed(patches) + self.position)
-        for layer in self.layers:
-            hidden = layer(hidden)
+        hidden: Tensor = self.layers(self.drop(self.embed(patches) + self.position))
         return hidden
 
 
@@ -172,5 +139,6 @@ FAMILY = ModelFamily(
     space=SPACE,
     with_width=with_width,
     max_layers=64,
+    size_choices=("patch_len", "channel_mode"),
     canonical=True,
 )

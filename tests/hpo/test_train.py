@@ -97,8 +97,8 @@ def test_it_learns_and_keeps_the_best_epoch():
     assert result.best_value == min(losses)
     assert result.best_epoch == losses.index(min(losses)) + 1
     _, val_windows, _ = make_windows()
-    assert evaluate(model, val_windows, score_function("binary"), "fp32") == pytest.approx(min(losses))
-    outputs, targets = predict(model, val_windows, "fp32")
+    assert evaluate(model, val_windows, score_function("binary"), settings()) == pytest.approx(min(losses))
+    outputs, targets = predict(model, val_windows, settings())
     accuracy = np.mean((outputs > 0) == targets)
     assert accuracy > 0.9
 
