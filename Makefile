@@ -19,7 +19,7 @@ lower = $(shell echo $(1) | tr A-Z a-z)
 FLAGS = $(foreach v,$(VARIABLES),$(call flag,$(v),--$(call lower,$(v)))) $(if $(call given,ARGS),$(ARGS))
 PLACE = $(call flag,OUT,--out) $(call flag,STORAGE,--storage)
 
-.PHONY: help hpo test check lint typecheck test-slow summary dashboard bench wheel-check clean install install-test
+.PHONY: help hpo test check lint typecheck test-slow test-parity summary dashboard bench wheel-check clean install install-test
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,16 @@ test: .venv/installed-test ## Run the tests, but for the slow ones
 
 test-slow: .venv/installed-test ## Run the slow tests
 	@$(BIN)/python -m pytest -m slow
+
+# neuralforecast brings ray and lightning along: it has an environment of its own.
+test-parity: build/parity/installed ## Compare PatchTST, iTransformer and Informer with neuralforecast's
+	@PYTHONPATH=. build/parity/bin/python -m pytest --confcutdir=tests/parity tests/parity
+
+build/parity/installed: tests/parity/requirements.txt constraints.txt
+	@test -x build/parity/bin/python || $(PYTHON) -m venv build/parity
+	@build/parity/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--requirement tests/parity/requirements.txt
+	@touch $@
 
 bench: .venv/installed-test ## Run the benchmarks
 	@$(BIN)/python -m pytest -m benchmark -s tests/benchmarks

@@ -30,7 +30,7 @@ HEAP_FACTOR = 1.5
 USABLE = 0.85
 """Of the memory that is free, so that the rest of the machine keeps some."""
 
-_MEASURED_BATCH = 2
+_MEASURED_BATCHES = (2, 4)
 
 
 @dataclass(frozen=True)
@@ -123,12 +123,25 @@ def step_cost(
 
 @lru_cache(maxsize=1024)
 def _measure(family: ModelFamily, config: ModelConfig, shape: ForecastShape, precision: str) -> StepCost:
+    """The cost of a window, from two batches: what they share, autocast's copies of weights, is none of it."""
+    few, many = (_pass(family, config, shape, precision, batch) for batch in _MEASURED_BATCHES)
+    further = _MEASURED_BATCHES[1] - _MEASURED_BATCHES[0]
+    return StepCost(
+        flops=(many.flops - few.flops) // further,
+        saved_bytes=(many.saved_bytes - few.saved_bytes) // further,
+    )
+
+
+def _pass(
+    family: ModelFamily, config: ModelConfig, shape: ForecastShape, precision: str, batch: int
+) -> StepCost:
+    """One forward and backward pass."""
     saved: dict[int, int] = {}
     without_memory = contextlib.nullcontext() if family.needs_memory else FakeTensorMode()
     with without_memory, torch.random.fork_rng(devices=[]):
         model = family.build(config, shape)
         weights = {parameter.untyped_storage()._cdata for parameter in model.parameters()}
-        inputs = torch.zeros(_MEASURED_BATCH, shape.context_length, shape.n_channels)
+        inputs = torch.zeros(batch, shape.context_length, shape.n_channels)
 
         def keep(tensor: Tensor) -> Tensor:
             storage = tensor.untyped_storage()
@@ -144,8 +157,5 @@ def _measure(family: ModelFamily, config: ModelConfig, shape: ForecastShape, pre
                 outputs = model(inputs)
             outputs.sum().backward()
         param_count = sum(parameter.numel() for parameter in model.parameters())
-    counted = int(counter.get_total_flops()) // _MEASURED_BATCH
-    return StepCost(
-        flops=family.window_flops(counted, param_count, shape),
-        saved_bytes=sum(saved.values()) // _MEASURED_BATCH,
-    )
+    flops = batch * family.window_flops(int(counter.get_total_flops()) // batch, param_count, shape)
+    return StepCost(flops=flops, saved_bytes=sum(saved.values()))

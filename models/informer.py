@@ -8,7 +8,8 @@ comes later).
 Differs in: keys are sampled from a generator with a fixed seed, so that a forecast is a function of the
 window; distilling stops where it would no longer shorten the sequence, so that depth is not bound by the
 context; a label (binary, classes) is one decoded token. Attention weights have no dropout, as in the
-reference code.
+paper's code. neuralforecast's port joins heads and steps in the wrong order (a view without the transpose),
+which mixes steps; this does not.
 
 Legend: B batch, L context_length, C channels, K target columns, H horizon, D d_model, O n_outputs, T tokens.
 """

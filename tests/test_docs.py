@@ -1,18 +1,76 @@
-"""What the docs say is what is there."""
+"""What the docs say is what is there. Write the generated ones again with: python -m tests.test_docs"""
 
 import json
 import re
 from pathlib import Path
 
+from hpo.budget import format_budget, format_count
+from hpo.errors import BudgetError
+from hpo.models.base import ForecastShape
+from hpo.plan import make_plan
 from hpo.records import TrialRecord
+from hpo.registry import list_families
 
 ROOT = Path(__file__).parent.parent
+BUDGETS = (750_000, 2_000_000, 20_000_000, 200_000_000, 2_000_000_000)
+SIZES = """# What each family builds at each budget
+
+On sp500 at its defaults: {shape.context_length} rows of {shape.n_channels} channels, one output. A cell has
+the shallow and the deep forced config as width x depth, with the parameter count and its distance from the
+budget, then the depths that hold the budget within 2 % in every variant of the search space. `*` marks the
+published shapes, which patchtst and itransformer take verbatim. geosparse's width is its fan-in: it has as
+many neurons a layer as the window has numbers. The widths are solved from exact counts; no model is built for
+this table, and `tests/models/test_sizing.py` compares the counts with real builds.
+
+| model | {budgets} |
+|---|{rules}|
+{rows}
+"""
 
 
 def test_the_published_schema_is_that_of_the_records():
     """Regenerate it with: python -m tests.test_docs, from the project's folder."""
     published = json.loads((ROOT / "docs" / "trial.schema.json").read_text())
     assert published == TrialRecord.model_json_schema()
+
+
+def sizes_page():
+    """The page docs/model-sizes.md."""
+    shape = ForecastShape(context_length=80, n_channels=26, n_outputs=1)
+    rows = []
+    for family in list_families():
+        cells = [f"`{family.name}`"]
+        for budget in BUDGETS:
+            try:
+                plan = make_plan(family, shape, (budget,))
+            except BudgetError as error:
+                cells.append(reachable_part(str(error)))
+                continue
+            specs = [trial.spec for trial in plan.forced if ":architecture:" in trial.origin]
+            lines = [
+                f"{spec.model.d_model} x {spec.model.n_layers}: {format_count(spec.param_count)}"
+                f"{'*' if spec.canonical else ''} ({spec.deviation:+.1%})"
+                for spec in specs
+            ]
+            depths = sorted(set.intersection(*(set(depths) for depths in plan.depths.values())))
+            cells.append("<br>".join([*lines, f"depths {depths[0]} to {depths[-1]}"]))
+        rows.append(f"| {' | '.join(cells)} |")
+    return SIZES.format(
+        shape=shape,
+        budgets=" | ".join(map(format_budget, BUDGETS)),
+        rules="|".join("---" for _ in BUDGETS),
+        rows="\n".join(rows),
+    )
+
+
+def reachable_part(message):
+    """The sizes in an error of the plan."""
+    found = re.search(r"go from ([\d,]+ to [\d,]+) parameters|: ([\d,]+) parameters", message)
+    return f"out of reach: {found[1]}" if found[1] else f"one size: {found[2]}"
+
+
+def test_the_table_of_sizes_is_what_the_plan_says():
+    assert (ROOT / "docs" / "model-sizes.md").read_text() == sizes_page()
 
 
 def test_the_readme_maps_every_file():
@@ -34,3 +92,4 @@ def test_links_and_pictures_exist():
 if __name__ == "__main__":
     schema = json.dumps(TrialRecord.model_json_schema(), indent=1)
     (ROOT / "docs" / "trial.schema.json").write_text(schema + "\n")
+    (ROOT / "docs" / "model-sizes.md").write_text(sizes_page())
