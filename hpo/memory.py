@@ -123,7 +123,7 @@ def step_cost(
 
 @lru_cache(maxsize=1024)
 def _measure(family: ModelFamily, config: ModelConfig, shape: ForecastShape, precision: str) -> StepCost:
-    """The cost of a window, from two batches: what they share, autocast's copies of weights, is none of it."""
+    """The cost of a window, from two batches: what both hold, autocast's copies of weights, drops out."""
     few, many = (_pass(family, config, shape, precision, batch) for batch in _MEASURED_BATCHES)
     further = _MEASURED_BATCHES[1] - _MEASURED_BATCHES[0]
     return StepCost(

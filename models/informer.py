@@ -89,7 +89,7 @@ class ProbSparseAttention(nn.Module):
         )
         generator = torch.Generator().manual_seed(n_queries)
         sample = torch.randint(n_keys, (n_queries, n_sampled), generator=generator).to(key.device)
-        scores = (query[:, :, :, None] * key[:, :, sample]).sum(dim=-1)
+        scores = (query[:, :, :, None] @ key[:, :, sample].transpose(-2, -1)).squeeze(-2)
         measure = scores.amax(dim=-1) - scores.sum(dim=-1) / n_keys
         return measure.topk(n_chosen, sorted=False).indices
 

@@ -10,6 +10,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from hpo.models import FAMILIES
 from hpo.models.base import ForecastShape
 from hpo.models.sizing import (
+    MAX_WIDTH,
     MIN_WIDTH,
     TOLERANCE,
     count_params,
@@ -114,7 +115,7 @@ def test_feasible_means_within_tolerance_and_no_nearer_width_exists(context, cha
     off = abs(deviation(family, sized, shape, budget))
     assert is_feasible(family, config, shape, budget) == (off <= TOLERANCE and sized.d_model >= MIN_WIDTH)
     for width in (sized.d_model - 1, sized.d_model + 1):
-        if width >= MIN_WIDTH:
+        if MIN_WIDTH <= width <= MAX_WIDTH:
             other = abs(deviation(family, family.with_width(config, width), shape, budget))
             assert off <= other + 1e-12
 
