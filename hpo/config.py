@@ -40,6 +40,12 @@ class StudySection(_Section):
     threads: int | None = Field(
         None, ge=1, le=1024, description="CPU threads a trial; default all cores / workers"
     )
+    checkpoint_seconds: float = Field(
+        30.0, ge=0, description="least time between two checkpoints of a running trial"
+    )
+    trial_timeout_seconds: float | None = Field(
+        None, gt=0, description="a trial that trained so long is pruned; its best epoch counts"
+    )
 
     @field_validator("experiment")
     @classmethod

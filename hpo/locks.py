@@ -1,9 +1,13 @@
 """Locks that the system takes back when their holder dies, however it dies."""
 
 import fcntl
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+_TRIES = 5
+_TRY_SECONDS = 0.01
 
 
 def is_locked(path: Path) -> bool:
@@ -30,12 +34,14 @@ class FileLock:
         self._file = path.open("a")
 
     def try_acquire(self) -> bool:
-        """Take the lock if nobody holds it."""
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+        """Take the lock if nobody holds it; who only asks about it (:func:`is_locked`) is waited for."""
+        for _ in range(_TRIES):
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            except BlockingIOError:
+                time.sleep(_TRY_SECONDS)
+        return False
 
     def release(self) -> None:
         """Give the lock back."""

@@ -21,7 +21,8 @@ from hpo import study
 from hpo.budget import forced_configs
 from hpo.config import build_config, read_study_file
 from hpo.records import TrialRecord, rank, read_records
-from hpo.storage import load_records, load_study, open_existing
+from hpo.storage import load_study, open_existing
+from hpo.stored import load_records
 from hpo.study import ExperimentFiles, make_context
 
 NAME = "sp500_mlp_h1_20k"
