@@ -44,7 +44,7 @@ class Patience:
         except Exception as error:
             if not is_passing(error):
                 raise
-            self._begin_trouble(what, error)
+            self.begin(what, str(_root(error)))
             return False
         return True
 
@@ -60,33 +60,27 @@ class Patience:
             except Exception as error:
                 if not is_passing(error):
                     raise
-                self._begin_trouble(what, error)
+                self.begin(what, str(_root(error)))
             else:
-                self._end_trouble()
+                self._end()
                 return result
             if self._stop.wait(_RETRY_SECONDS):
                 raise InterruptedTrialError
 
-    def trouble(self, text: str) -> None:
-        """Something else could not be kept: part of the same trouble, told once."""
+    def begin(self, what: str, reason: str) -> None:
+        """Something cannot be written: tell it, if nothing else has been told since the last success."""
         with self._mutex:
             if not self._in_trouble:
-                self._tell(text)
-
-    def _begin_trouble(self, what: str, error: BaseException) -> None:
-        with self._mutex:
-            if not self._in_trouble:
-                reason = str(_root(error))
                 self._tell(
                     f"cannot write {what} ({reason}): running trials go on training, and what is missing is "
                     "written when there is space again"
                 )
             self._in_trouble = True
 
-    def _end_trouble(self) -> None:
+    def _end(self) -> None:
         with self._mutex:
             if self._in_trouble:
-                self._tell("writing again: nothing was lost")
+                self._tell("writing again: no result was lost")
             self._in_trouble = False
 
 

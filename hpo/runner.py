@@ -204,7 +204,8 @@ class Runner:
                 on_epoch,
                 self.stop,
                 on_resume=on_resume,
-                on_trouble=lambda text: self._patience.trouble(f"trial {number}: {text}"),
+                on_trouble=lambda text: self._say(f"trial {number}: {text}"),
+                on_unwritten=lambda what, why: self._patience.begin(f"trial {number}'s {what}", why),
             )
             if not (isinstance(outcome, Failed) and outcome.kind == "killed") or attempt == MAX_KILLS:
                 break

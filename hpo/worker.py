@@ -147,9 +147,17 @@ class Resumed:
 
 @dataclass(frozen=True, kw_only=True)
 class Trouble:
-    """Something that could not be kept, or not be used; the trial goes on."""
+    """A file that could not be used; the trial goes on."""
 
     text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unwritten:
+    """A file that could not be written, and why; the trial goes on."""
+
+    what: str
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +181,7 @@ def run_in_child(
     *,
     on_resume: Callable[[list[EpochResult]], None] = lambda _curve: None,
     on_trouble: Callable[[str], None] = lambda _text: None,
+    on_unwritten: Callable[[str, str], None] = lambda _what, _reason: None,
 ) -> Finished | Failed:
     """Train one trial in a child process.
 
@@ -181,7 +190,8 @@ def run_in_child(
         on_epoch: Told of each epoch; returns False to end the trial there.
         stop: When set, the child finishes its batch, writes its checkpoint and ends.
         on_resume: Told of the epochs of earlier attempts, if the trial goes on from a checkpoint.
-        on_trouble: Told of what could not be kept.
+        on_trouble: Told of what could not be used.
+        on_unwritten: Told of what could not be written, and why.
 
     Raises:
         InterruptedTrialError: ``stop`` was set before the trial ended.
@@ -223,6 +233,8 @@ def run_in_child(
                 on_resume(message.curve)
             elif isinstance(message, Trouble):
                 on_trouble(message.text)
+            elif isinstance(message, Unwritten):
+                on_unwritten(message.what, message.reason)
             elif isinstance(message, Interrupted):
                 stop.wait(_EXIT_SECONDS)  # a signal to the whole group may reach the child first
                 return _ended(-signal.SIGTERM, stop)
@@ -326,8 +338,8 @@ def _train(job: Job, connection: Connection, stopping: threading.Event) -> Finis
     )
     loss = loss_function(job.loss, job.task, job.focal_gamma, job.focal_alpha)
 
-    def trouble(text: str) -> None:
-        connection.send(Trouble(text=text))
+    def unwritten(what: str, error: OSError) -> None:
+        connection.send(Unwritten(what=what, reason=error.strerror or str(error)))
 
     def report(row: EpochResult) -> bool:
         connection.send(row)
@@ -341,7 +353,7 @@ def _train(job: Job, connection: Connection, stopping: threading.Event) -> Finis
         return Training(model, len(train_windows), job.settings)
 
     key = key_of(job.family, job.model, job.shape, job.settings, job.loss, job.seed, len(job.train_ends))
-    training = _begin(job, key, fresh, trouble)
+    training = _begin(job, key, fresh, connection)
     if training.progress.curve:
         connection.send(Resumed(curve=training.progress.curve))
     checkpointer = Checkpointer(job.checkpoint, key, job.checkpoint_seconds) if job.checkpoint else None
@@ -351,7 +363,7 @@ def _train(job: Job, connection: Connection, stopping: threading.Event) -> Finis
             try:
                 checkpointer.write(training)
             except OSError as error:
-                trouble(f"checkpoint not written ({error.strerror})")
+                unwritten("checkpoint", error)
 
     def keep_if_due() -> None:
         if checkpointer is not None and checkpointer.is_due:
@@ -386,7 +398,7 @@ def _train(job: Job, connection: Connection, stopping: threading.Event) -> Finis
     precision = job.settings.precision
     val_outputs, val_targets = predict(model, val_windows, precision)
     if progress.best_value < job.beats:
-        _keep_weights(model, job.weights, trouble)
+        _keep_weights(model, job.weights, unwritten)
     return Finished(
         best_epoch=progress.best_epoch,
         best_value=progress.best_value,
@@ -402,25 +414,25 @@ def _train(job: Job, connection: Connection, stopping: threading.Event) -> Finis
     )
 
 
-def _begin(job: Job, key: str, fresh: Callable[[], Training], trouble: Callable[[str], None]) -> Training:
+def _begin(job: Job, key: str, fresh: Callable[[], Training], connection: Connection) -> Training:
     """The training where its checkpoint left it, or at its beginning."""
     if job.checkpoint is None or not job.checkpoint.exists():
         return fresh()
     try:
         return restore(job.checkpoint, key, fresh)
     except StorageError as error:
-        trouble(f"{error}; moved to quarantine, the trial begins anew")
+        connection.send(Trouble(text=f"{error}; moved to quarantine, the trial begins anew"))
         move_to_quarantine(job.quarantine, job.checkpoint)
         return fresh()
 
 
-def _keep_weights(model: nn.Module, path: Path, trouble: Callable[[str], None]) -> None:
+def _keep_weights(model: nn.Module, path: Path, unwritten: Callable[[str, OSError], None]) -> None:
     """Save the best weights; a full disk costs them, not the trial."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     try:
         write_bytes(path, save(tensors))
     except OSError as error:
-        trouble(f"best weights not written ({error.strerror}); `hpo rerun` repeats the trial")
+        unwritten("best weights (`hpo rerun` repeats the trial)", error)
 
 
 def _flops_per_step(model: nn.Module, windows: Windows, loss: LossFunction, settings: TrainSettings) -> int:
