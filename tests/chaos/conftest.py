@@ -150,8 +150,8 @@ class Running:
             return []
 
 
-@pytest.fixture
-def service(tmp_path):
+@pytest.fixture(scope="session")
+def service(tmp_path_factory):
     """Makes services; all of them run the same study unless told otherwise."""
 
     def make(name, *arguments, out=None, **environment):
@@ -169,6 +169,6 @@ def service(tmp_path):
             "--device=cpu",
             "--checkpoint-seconds=0",
         ]
-        return Service(out or tmp_path / name, [*base, *arguments], environment)
+        return Service(out or tmp_path_factory.mktemp(name) / "out", [*base, *arguments], environment)
 
     return make
