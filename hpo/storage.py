@@ -69,6 +69,10 @@ def check_storage(url: str) -> None:
             if tables and not tables >= _TABLES:
                 raise StorageError(f"storage {url}: {path} is the database of another program")
             (state,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError as error:
+        raise StorageError(
+            f"storage {url}: {path} cannot be opened ({error}): is its folder read-only or the disk full?"
+        ) from error
     except sqlite3.Error as error:
         raise StorageError(f"storage {url}: {path} cannot be read ({error}). {_ADVICE}") from error
     if state != "ok":

@@ -170,8 +170,17 @@ class InterruptedTrialError(Exception):
 
 
 def start_fork_server() -> None:
-    """Start the server that children come from, so that its imports overlap with other work."""
-    forkserver.ensure_running()
+    """Start the server that children come from, so that its imports overlap with other work.
+
+    A signal to the whole group is for the run and its trials: the server leaves when the run does.
+    """
+    signals = (signal.SIGINT, signal.SIGTERM)
+    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in signals}
+    try:
+        forkserver.ensure_running()
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def run_in_child(
@@ -201,13 +210,10 @@ def run_in_child(
     process.start()
     theirs.close()
     deadline = math.inf if job.max_seconds is None else time.monotonic() + job.max_seconds + _GRACE_SECONDS
-    told = False
 
     def tell_to_stop() -> None:
-        nonlocal told
-        if stop.is_set() and not told:
+        if stop.is_set():  # told again and again: a child that has just begun may not listen yet
             process.terminate()
-            told = True
 
     try:
         while True:
