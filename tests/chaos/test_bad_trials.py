@@ -59,6 +59,7 @@ def test_five_trials_that_die_alike_stop_the_study_and_the_next_run_goes_on(serv
     broken.assert_at_one()
 
 
+@pytest.mark.chaos
 def test_a_trial_that_runs_out_of_memory_is_infeasible_and_the_study_goes_on(service):
     """The limit is the operating system's (RLIMIT_AS), set on the running process."""
     small = service(
@@ -83,6 +84,7 @@ def test_a_trial_that_runs_out_of_memory_is_infeasible_and_the_study_goes_on(ser
     small.assert_at_one()
 
 
+@pytest.mark.chaos
 def test_a_clock_that_jumps_back_changes_nothing(service, tmp_path):
     compiler = subprocess.run(["which", "cc"], capture_output=True, text=True).stdout.strip()
     if not compiler:

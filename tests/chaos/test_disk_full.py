@@ -97,6 +97,7 @@ def test_a_trial_goes_on_training_while_the_disk_is_full(service, small_disk):
     assert broken.files.checkpoint(0).stat().st_size > 0, "with space again the checkpoint is written"
 
 
+@pytest.mark.chaos
 def test_a_disk_that_is_full_from_the_start_is_a_clear_error(service, small_disk):
     fill(small_disk, 0)
     done = service("x", out=small_disk / "out").run()

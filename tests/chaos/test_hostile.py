@@ -66,6 +66,7 @@ def test_a_database_of_another_program_is_left_alone(service):
     assert study.database.read_bytes() == before
 
 
+@pytest.mark.chaos
 def test_a_database_of_another_version_is_left_alone(service):
     study = service("x", *TINY)
     assert study.run().returncode == 0
@@ -83,6 +84,7 @@ def test_a_file_that_is_no_database(service):
     assert_refused(study.run(), "no SQLite database")
 
 
+@pytest.mark.chaos
 def test_a_read_only_output_folder(service, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()

@@ -10,7 +10,8 @@ LONG_TRIAL = ("--trials=1", "--epochs=1500", "--patience=1500", "--checkpoint-se
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.chaos), "STOP"]
+    "number",
+    [signal.SIGINT, *(pytest.param(other, marks=pytest.mark.chaos) for other in (signal.SIGTERM, "STOP"))],
 )
 def test_a_stop_keeps_the_running_trial_to_the_batch(service, number):
     """The interval of checkpoints is far away: what is kept is what the stop itself has kept."""

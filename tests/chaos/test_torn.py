@@ -86,6 +86,7 @@ def test_a_deleted_database_is_restored_exactly_and_goes_on_the_same(done, servi
     assert [record.origin for record in done.records()[-3:]] == ["tpe"] * 3
 
 
+@pytest.mark.chaos
 def test_a_database_that_is_gone_while_trials_are_open_is_restored_with_its_queue(service):
     whole, broken = service("whole"), service("broken")
     assert whole.run().returncode == 0
@@ -107,7 +108,7 @@ def test_deleted_trial_files_come_back_from_storage(done):
     done.assert_at_one()
 
 
-@pytest.mark.parametrize("n_lengths", [3, pytest.param(60, marks=LONG)])
+@pytest.mark.parametrize("n_lengths", [2, pytest.param(40, marks=LONG)])
 def test_torn_files_of_every_kind(done, n_lengths):
     """At each step all files but the database are torn at once, each at its share of its length."""
     results = done.results()
@@ -158,6 +159,7 @@ def test_a_torn_database_is_a_clear_error_and_is_restored_once_moved_away(done, 
     assert everything(done.database) == before
 
 
+@pytest.mark.chaos
 def test_foreign_files_among_the_trials_are_moved_away(done):
     results = done.results()
     first = json.loads(done.files.trial(0).read_text())
