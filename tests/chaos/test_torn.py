@@ -135,6 +135,7 @@ def test_torn_files_of_every_kind(done, n_lengths):
         # What was moved away is still there: every torn record, and the manifest.
         kept = [path.name for path in done.files.quarantine.iterdir()]
         assert sum(name.startswith("trial_") for name in kept) == len(whole) * (step + 1)
+        assert sum(name.startswith("manifest") for name in kept) == step + 1
         for path in (done.files.manifest, done.files.best(), done.files.all_trials, done.files.summary_json):
             json.loads(path.read_text())
     done.assert_at_one()
