@@ -39,7 +39,7 @@ test: .venv/installed-test ## Run the tests, but for the slow ones
 test-slow: .venv/installed-test ## Run the slow tests
 	@$(BIN)/python -m pytest -m slow
 
-chaos: .venv/installed-test ## Kill it, fill its disk, tear its files: about 40 minutes
+chaos: .venv/installed-test ## Kill it, fill its disk, tear its files: about an hour
 	@$(BIN)/python -m pytest -s -m "not benchmark" tests/chaos $(if $(call given,ARGS),$(ARGS))
 
 bench: .venv/installed-test ## Run the benchmarks
