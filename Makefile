@@ -19,7 +19,7 @@ lower = $(shell echo $(1) | tr A-Z a-z)
 FLAGS = $(foreach v,$(VARIABLES),$(call flag,$(v),--$(call lower,$(v)))) $(if $(call given,ARGS),$(ARGS))
 PLACE = $(call flag,OUT,--out) $(call flag,STORAGE,--storage)
 
-.PHONY: help hpo test check lint typecheck test-slow test-parity summary dashboard bench wheel-check clean install install-test
+.PHONY: help hpo test check lint typecheck test-slow test-parity chaos summary dashboard bench wheel-check clean install install-test
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,7 +34,7 @@ dashboard: .venv/installed ## Browse all studies on http://127.0.0.1:8080
 	@$(BIN)/hpo dashboard $(PLACE) $(if $(call given,ARGS),$(ARGS))
 
 test: .venv/installed-test ## Run the tests, but for the slow ones
-	@$(BIN)/python -m pytest -m "not slow and not benchmark" $(if $(call given,ARGS),$(ARGS))
+	@$(BIN)/python -m pytest -m "not slow and not benchmark and not chaos" $(if $(call given,ARGS),$(ARGS))
 
 test-slow: .venv/installed-test ## Run the slow tests
 	@$(BIN)/python -m pytest -m slow
@@ -48,6 +48,9 @@ build/parity/installed: tests/parity/requirements.txt constraints.txt
 	@build/parity/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 		--requirement tests/parity/requirements.txt
 	@touch $@
+
+chaos: .venv/installed-test ## Kill it, fill its disk, tear its files: about an hour
+	@$(BIN)/python -m pytest -s -m "not benchmark" tests/chaos $(if $(call given,ARGS),$(ARGS))
 
 bench: .venv/installed-test ## Run the benchmarks
 	@$(BIN)/python -m pytest -m benchmark -s tests/benchmarks

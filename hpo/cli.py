@@ -39,6 +39,7 @@ app.add_typer(data_app, name="data")
 Out = Annotated[Path, typer.Option(help="Folder that everything is written to.")]
 Storage = Annotated[str | None, typer.Option(help="Database URL; default sqlite:///OUT/studies.db.")]
 Experiment = Annotated[str, typer.Option(help="Name of the study.")]
+AnyExperiment = Annotated[str | None, typer.Option(help="Name of the study. [all of them]")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 WATCH_SECONDS = 2.0
@@ -218,6 +219,42 @@ def summary(
         print(json.dumps(read_json(ExperimentFiles(out=out, experiment=name).summary_json), indent=1))
     else:
         print(path)
+
+
+@app.command(epilog="Example: hpo rebuild --out outputs")
+def rebuild(
+    experiment: AnyExperiment = None,
+    out: Out = Path("outputs"),
+    storage: Storage = None,
+    as_json: Json = False,
+) -> None:
+    """Restore the database from trial files and the other way round. Exit code 1 if some disagree."""
+    from hpo.config import default_storage
+    from hpo.rebuild import rebuild as bring_together
+    from hpo.show import show_differences
+
+    found = bring_together(out, storage or default_storage(out), experiment)
+    show_differences(found, mended=True, as_json=as_json)
+    if any(difference.kind == "disagree" for differences in found.values() for difference in differences):
+        raise typer.Exit(EXIT_FOUND_SOMETHING)
+
+
+@app.command(epilog="Example: hpo audit --experiment sp500_psann_h1_2M")
+def audit(
+    experiment: AnyExperiment = None,
+    out: Out = Path("outputs"),
+    storage: Storage = None,
+    as_json: Json = False,
+) -> None:
+    """Hold trial files and database against each other; nothing is changed. Exit code 1 if they differ."""
+    from hpo.config import default_storage
+    from hpo.rebuild import audit as hold_against
+    from hpo.show import show_differences
+
+    found = hold_against(out, storage or default_storage(out), experiment)
+    show_differences(found, mended=False, as_json=as_json)
+    if any(found.values()):
+        raise typer.Exit(EXIT_FOUND_SOMETHING)
 
 
 @app.command(epilog="Example: hpo dashboard --port 8080")

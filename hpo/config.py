@@ -4,13 +4,22 @@ One key a flag: ``--startup-trials`` is ``startup_trials`` under ``[search]``.
 """
 
 import re
+import reprlib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from hpo.budget import format_budget, parse_budgets
 from hpo.errors import ConfigError, UnknownNameError
@@ -18,12 +27,31 @@ from hpo.files import ExperimentFiles
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
+_MAX_TEXT = 4096
+_MAX_NAME = 255
+_MAX_FILE_BYTES = 100_000
+_MAX_LINE = 2_000
+
 Loss = Literal["bce", "focal", "mse", "mae"]
 Count = Annotated[int, Field(ge=1)]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _text(cls, value: Any, info: ValidationInfo) -> Any:
+        """What no file system and no database takes is refused here, with its key."""
+        if isinstance(value, str | Path):
+            text = str(value)
+            if "\0" in text or len(text) > _MAX_TEXT:
+                raise ValueError(f"must be at most {_MAX_TEXT:,} characters, none of them NUL")
+            if info.field_name in ("out", "data", "storage"):
+                longest = max(len(part.encode(errors="replace")) for part in text.split("/"))
+                if longest > _MAX_NAME:
+                    raise ValueError(f"holds a file name of {longest} bytes; at most {_MAX_NAME} are valid")
+        return value
 
 
 class StudySection(_Section):
@@ -39,6 +67,12 @@ class StudySection(_Section):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
     threads: int | None = Field(
         None, ge=1, le=1024, description="CPU threads a trial; default all cores / workers"
+    )
+    checkpoint_seconds: float = Field(
+        30.0, ge=0, description="least time between two checkpoints of a running trial"
+    )
+    trial_timeout_seconds: float | None = Field(
+        None, gt=0, description="a trial that trained so long is pruned; its best epoch counts"
     )
 
     @field_validator("experiment")
@@ -234,7 +268,7 @@ def build_config(settings: Mapping[str, Any], file: Mapping[str, Any] | None = N
         if name not in tables:
             raise UnknownNameError("table", name, tables)
         if not isinstance(table, Mapping):
-            raise ConfigError(f"[{name}] must be a table of keys, got {table!r}")
+            raise ConfigError(f"[{name}] must be a table of keys, got {reprlib.repr(table)}")
         for key, value in table.items():
             if known.get(key) != name:
                 raise UnknownNameError(f"key in [{name}]", key, [k for k, t in known.items() if t == name])
@@ -257,9 +291,15 @@ def read_study_file(path: Path) -> dict[str, Any]:
         ConfigError: The file is missing, too large or not TOML.
     """
     try:
-        if path.stat().st_size > 1_000_000:
-            raise ConfigError(f"{path}: a study file is a few lines; got {path.stat().st_size:,} bytes")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        size = path.stat().st_size
+        if size > _MAX_FILE_BYTES:
+            raise ConfigError(f"{path}: a study file has at most {_MAX_FILE_BYTES:,} bytes; got {size:,}")
+        text = path.read_text(encoding="utf-8")
+        # A key of many parts takes tomllib a time that grows with their square.
+        longest = max(map(len, text.splitlines()), default=0)
+        if longest > _MAX_LINE:
+            raise ConfigError(f"{path}: lines have at most {_MAX_LINE:,} characters; got {longest:,}")
+        return tomllib.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: cannot be read as a study file ({error})") from error
 
@@ -272,7 +312,7 @@ def _explain(error: ValidationError) -> str:
             key = str(part)
             break
     message = first["msg"].removeprefix("Value error, ")
-    return f"{key.replace('_', '-')}: {message[:1].lower()}{message[1:]}, got {first['input']!r}"
+    return f"{key.replace('_', '-')}: {message[:1].lower()}{message[1:]}, got {reprlib.repr(first['input'])}"
 
 
 def check_name(name: str) -> str:

@@ -1,13 +1,19 @@
 """Where an experiment's files are, and how they are written so that a crash cannot tear them."""
 
 import contextlib
+import itertools
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from hpo.errors import StorageError
+
+MAX_JSON_BYTES = 50_000_000
+"""A record of 100,000 epochs has 20 MB."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +92,27 @@ class ExperimentFiles:
         """The record of one trial."""
         return self.trials / f"trial_{number:04d}.json"
 
+    def trial_lock(self, number: int) -> Path:
+        """Held by the process that runs the trial."""
+        return self.locks / f"trial_{number:04d}"
+
+    @property
+    def claim_lock(self) -> Path:
+        """Held while a trial is claimed, and while files and storage are brought together."""
+        return self.locks / "claim"
+
+    @property
+    def results_lock(self) -> Path:
+        """Held while results and summary are written, so that the last one written is the newest."""
+        return self.locks / "results"
+
     def weights(self, number: int) -> Path:
         """The best weights of one trial."""
         return self.folder / "checkpoints" / f"trial_{number:04d}" / "best.safetensors"
+
+    def checkpoint(self, number: int) -> Path:
+        """Where an unfinished trial goes on from."""
+        return self.folder / "checkpoints" / f"trial_{number:04d}" / "resume.safetensors"
 
     def best(self, budget: str | None = None) -> Path:
         """The best trial's record: of the whole study, or of one budget."""
@@ -128,6 +152,22 @@ def write_bytes(path: Path, data: bytes) -> None:
         os.close(folder)
 
 
+def move_to_quarantine(quarantine: Path, path: Path) -> Path:
+    """Move a torn or foreign file out of the way, under a name that is free; returns where it is now."""
+    quarantine.mkdir(parents=True, exist_ok=True)
+    names = (f"{path.name}{f'.{i}' if i else ''}" for i in itertools.count())
+    target = next(quarantine / name for name in names if not (quarantine / name).exists())
+    return path.rename(target)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of writers that were killed; a living writer's stay."""
+    for path in folder.rglob(".*.tmp"):
+        writer = path.name.removesuffix(".tmp").rpartition(".")[2]
+        if writer.isascii() and writer.isdigit() and not psutil.pid_exists(int(writer)):
+            path.unlink(missing_ok=True)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write strict JSON (no NaN, no infinity), UTF-8, whole or not at all.
 
@@ -143,9 +183,11 @@ def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        StorageError: The file is missing, torn or not JSON; the message names it.
+        StorageError: The file is missing, torn, huge or not JSON; the message names it.
     """
     try:
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise StorageError(f"{path}: larger than any file of ours ({path.stat().st_size:,} bytes)")
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise StorageError(f"{path}: cannot be read as JSON ({error})") from error

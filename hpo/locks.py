@@ -1,12 +1,13 @@
 """Locks that the system takes back when their holder dies, however it dies."""
 
-import contextlib
 import fcntl
-import os
-from collections.abc import Iterator
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+_TRIES = 5
+_TRY_SECONDS = 0.01
 
 
 def is_locked(path: Path) -> bool:
@@ -21,17 +22,6 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-@contextlib.contextmanager
-def folder_locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a folder; nothing is written into it."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 class FileLock:
     """An exclusive lock on a file, held until released or until the process is gone.
 
@@ -44,12 +34,14 @@ class FileLock:
         self._file = path.open("a")
 
     def try_acquire(self) -> bool:
-        """Take the lock if nobody holds it."""
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+        """Take the lock if nobody holds it; who only asks about it (:func:`is_locked`) is waited for."""
+        for _ in range(_TRIES):
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            except BlockingIOError:
+                time.sleep(_TRY_SECONDS)
+        return False
 
     def release(self) -> None:
         """Give the lock back."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from hpo.data.base import ForecastData
 from hpo.errors import StorageError
-from hpo.files import ExperimentFiles, read_json, write_json
+from hpo.files import ExperimentFiles, move_to_quarantine, read_json, write_json
 from hpo.hardware import describe
 from hpo.records import Code, DataSource, Part
 from hpo.references import References, restore_references
@@ -33,6 +33,9 @@ def write_manifest(
     """Write the manifest in a study's first run; later runs add their command."""
     manifest = _read(files)
     if not manifest:
+        if files.manifest.exists():
+            logger.warning("%s: torn; moved to quarantine and written anew", files.manifest)
+            move_to_quarantine(files.quarantine, files.manifest)
         manifest = {
             "schema_version": 1,
             "experiment": files.experiment,
@@ -61,18 +64,23 @@ def stored_references(files: ExperimentFiles, data: ForecastData) -> References 
     if manifest.get("data", {}).get("sha256") != data.table.sha256:
         return None
     known = manifest["references"]
-    return restore_references(data, known["metrics"], known["naive"], known["season"])
+    try:
+        return restore_references(data, known["metrics"], known["naive"], known["season"])
+    except KeyError:  # written by another version
+        return None
 
 
 def _read(files: ExperimentFiles) -> dict[str, Any]:
     """The manifest; empty where there is none or where it is torn."""
-    if not files.manifest.exists():
-        return {}
     try:
-        return dict(read_json(files.manifest))
-    except (StorageError, TypeError, ValueError) as error:
-        logger.warning("%s; written anew", error)
+        manifest = read_json(files.manifest)
+    except StorageError:
         return {}
+    whole = isinstance(manifest, dict) and all(
+        isinstance(manifest.get(key), kind)
+        for key, kind in (("data", dict), ("references", dict), ("runs", list))
+    )
+    return manifest if whole else {}
 
 
 @lru_cache(maxsize=1)

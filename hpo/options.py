@@ -82,6 +82,12 @@ def study_options(
     threads: Annotated[
         str | None, typer.Option(metavar="INTEGER", help="CPU threads a trial. [all cores / workers]")
     ] = None,
+    checkpoint_seconds: Annotated[
+        str | None, typer.Option(metavar="FLOAT", help="Least time between a trial's checkpoints. [30]")
+    ] = None,
+    trial_timeout_seconds: Annotated[
+        str | None, typer.Option(metavar="FLOAT", help="Time limit of a trial's training.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda. [auto]")] = None,
     experiment: Annotated[
         str | None, typer.Option(help="Name of the study. [<data>_<model>_h<horizon>_<budget>]")

@@ -71,7 +71,7 @@ def rerun_trial(path: Path) -> Rerun:
         curve.append(row)
         return row.epoch < last
 
-    job = replace(make_job(context, record, beats=-math.inf), device=context.device)
+    job = replace(make_job(context, record, beats=-math.inf), checkpoint=None, max_seconds=None)
     outcome = run_in_child(job, on_epoch, threading.Event())
     if isinstance(outcome, Failed) and len(curve) < last:
         problems.append(f"it ended early: {outcome.message}")

@@ -1,6 +1,8 @@
 """The files that show a study's results while it runs: the best trials, and a row for each trial."""
 
+import contextlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from hpo.budget import format_budget
@@ -37,9 +39,14 @@ def write_results(
 def _drop_weights(files: ExperimentFiles, numbers: Sequence[int]) -> None:
     """Of the finished trials only the best keeps its weights; a running one's may yet become the best."""
     for number in numbers:
-        path = files.weights(number)
-        if path.exists():
-            path.unlink(missing_ok=True)
+        drop(files.weights(number))
+
+
+def drop(path: Path) -> None:
+    """Remove a file that is needed no more, and its folder if that is empty now."""
+    if path.parent.is_dir():
+        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
             path.parent.rmdir()
 
 

@@ -1,5 +1,6 @@
 """Tables on the terminal."""
 
+import json
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from hpo.data.base import DatasetSpec
 from hpo.data.report import TableReport
 from hpo.models.base import ModelFamily
 from hpo.preview import PlannedTrial, Preview
+from hpo.reconcile import Difference
 from hpo.rerun import Rerun
 from hpo.status import StudyStatus
 
@@ -36,6 +38,21 @@ def show_preview(preview: Preview) -> None:
         f"At {speed}, as measured here, the study takes at most about {clock(preview.predicted_seconds)}; "
         "trials that stop early or are pruned take less. Nothing was written."
     )
+
+
+def show_differences(found: dict[str, list[Difference]], *, mended: bool, as_json: bool) -> None:
+    """What differs, or differed, between the files and the storage of each experiment."""
+    if as_json:
+        keys = ("kind", "trial_number", "text")
+        rows = {name: [{k: getattr(d, k) for k in keys} for d in rest] for name, rest in found.items()}
+        print(json.dumps(rows, indent=1))
+        return
+    for name, differences in found.items():
+        for difference in differences:
+            print(f"{name}: {difference.kind}: {difference.text}")
+        open_ones = [d for d in differences if d.kind == "disagree" or not mended]
+        done = f"{len(differences) - len(open_ones)} mended, " if mended else ""
+        print(f"{name}: {done}{len(open_ones)} differing" if differences else f"{name}: at one")
 
 
 def show_status(rows: Sequence[StudyStatus]) -> None:

@@ -1,5 +1,6 @@
 """The search space in Optuna's words, and the sampler that searches it."""
 
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,13 +32,13 @@ def to_distributions(space: Space) -> dict[str, BaseDistribution]:
     return {name: to_distribution(dimension) for name, dimension in space.items()}
 
 
-def trial_seed(seed: int, number: int) -> int:
+def trial_seed(seed: int, number: int, *more: int) -> int:
     """The seed of one trial, from the study's seed and the trial's number.
 
     A sampler or a network seeded with the study's seed alone would repeat itself in every trial and after
     every resume.
     """
-    return int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint32)[0] & 0x7FFFFFFF)
+    return int(np.random.SeedSequence([seed, number, *more]).generate_state(1, np.uint32)[0] & 0x7FFFFFFF)
 
 
 class TrialSeededTPESampler(BaseSampler):
@@ -78,8 +79,14 @@ class TrialSeededTPESampler(BaseSampler):
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """As TPE does."""
-        return self._sampler.sample_independent(study, trial, param_name, param_distribution)
+        """As TPE does, from a stream of the parameter's own.
+
+        A trial that was killed between two of its parameters is asked for the rest only: what they are must
+        not depend on how many were drawn before.
+        """
+        seed = trial_seed(self._seed, trial.number, zlib.crc32(param_name.encode()))
+        sampler = TPESampler(seed=seed, n_startup_trials=self._n_startup_trials, multivariate=True)
+        return sampler.sample_independent(study, trial, param_name, param_distribution)
 
     def after_trial(
         self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None

@@ -10,7 +10,8 @@ from hpo.errors import HpoError
 from hpo.files import ExperimentFiles
 from hpo.locks import is_locked
 from hpo.records import TrialRecord, rank
-from hpo.storage import RDBStorage, load_records, load_study, open_existing, study_names
+from hpo.storage import RDBStorage, load_study, open_existing, study_names
+from hpo.stored import load_records
 
 
 class StudyStatus(BaseModel):
@@ -63,7 +64,7 @@ def _status(storage: RDBStorage, name: str, out: Path) -> StudyStatus:
     count = {
         state: [r for r in records if r.state == state] for state in ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
     }
-    running = [r for r in count["RUNNING"] if is_locked(files.locks / f"trial_{r.trial_number:04d}")]
+    running = [r for r in count["RUNNING"] if is_locked(files.trial_lock(r.trial_number))]
     ranked = rank(records)
     best: TrialRecord | None = ranked[0] if ranked else None
     durations = [r.duration_seconds for r in records if r.duration_seconds is not None]

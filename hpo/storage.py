@@ -1,63 +1,39 @@
 """The study's storage: Optuna over SQLite, set up so that several processes can share it."""
 
 import contextlib
-import json
+import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import optuna
 import sqlalchemy
-from optuna.distributions import distribution_to_json
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import make_url
 
 from hpo.errors import ConfigError, StorageError, UnknownNameError
-from hpo.locks import folder_locked
-from hpo.records import TrialRecord
+from hpo.locks import FileLock
 
-__all__ = ["FrozenTrial", "RDBStorage", "Study"]
+__all__ = ["RDBStorage", "Study"]
 """Optuna's own types, for modules that only name them."""
 
 IDENTITY = "hpo:identity"
 """Study attribute: what makes the study itself."""
 
-RECORD = "hpo:record"
-"""Trial attribute: the fields of the record that Optuna has no place for. A system attribute, which the
-dashboard does not show."""
-
-ORIGIN = "origin"
-"""Trial attribute: where a trial's params come from."""
-
-FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-
 _SQLITE_HEADER = b"SQLite format 3\x00"
-
-_STORED_ELSEWHERE = frozenset(
-    {
-        "state",
-        "value",
-        "params",
-        "distributions",
-        "intermediate_values",
-        "constraints",
-        "user_attrs",
-        "system_attrs",
-        "trial_number",
-    }
-)
+_TABLES = {"studies", "trials", "version_info"}
+_TIMEOUT_SECONDS = 60.0
+_ADVICE = "Move it away; `hpo rebuild` makes a new one from the trial files"
 
 
-def check_storage(url: str) -> URL:
-    """Check what can be checked of a database without touching it.
+def sqlite_file(url: str) -> Path | None:
+    """The file of an SQLite database; None for a database of another kind.
 
     Raises:
         ConfigError: It is no URL.
-        StorageError: It names a file that is no SQLite database.
     """
     try:
         parsed = make_url(url)
@@ -65,43 +41,81 @@ def check_storage(url: str) -> URL:
         raise ConfigError(
             f"storage: not a database URL such as sqlite:///outputs/studies.db, got {url!r}"
         ) from error
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        path = Path(parsed.database)
-        if path.exists():
-            try:
-                with path.open("rb") as file:
-                    head = file.read(len(_SQLITE_HEADER))
-            except OSError as error:
-                raise StorageError(f"storage {url}: cannot be read ({error.strerror})") from error
-            if head not in (b"", _SQLITE_HEADER):
-                raise StorageError(f"storage {url}: {path} is no SQLite database")
-    return parsed
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
 
 
-def open_storage(url: str) -> RDBStorage:
+def check_storage(url: str) -> None:
+    """Check what can be checked of a database without writing to it.
+
+    Raises:
+        ConfigError: It is no URL.
+        StorageError: It names a file that is no SQLite database, is damaged, or is another program's.
+    """
+    path = sqlite_file(url)
+    if path is None:
+        return
+    try:
+        if not path.exists() or path.stat().st_size == 0:
+            return
+        with path.open("rb") as file:
+            head = file.read(len(_SQLITE_HEADER))
+    except (OSError, ValueError) as error:
+        raise StorageError(f"storage {url}: cannot be read ({error})") from error
+    if head != _SQLITE_HEADER:
+        raise StorageError(f"storage {url}: {path} is no SQLite database. {_ADVICE}")
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=_TIMEOUT_SECONDS)) as connection:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+            if tables and not tables >= _TABLES:
+                raise StorageError(f"storage {url}: {path} is the database of another program")
+            (state,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError as error:
+        raise StorageError(
+            f"storage {url}: {path} cannot be opened ({error}): is its folder read-only or the disk full?"
+        ) from error
+    except sqlite3.Error as error:
+        raise StorageError(f"storage {url}: {path} cannot be read ({error}). {_ADVICE}") from error
+    if state != "ok":
+        raise StorageError(f"storage {url}: {path} is damaged ({' '.join(state.split())}). {_ADVICE}")
+
+
+@contextlib.contextmanager
+def open_storage(url: str) -> Iterator[RDBStorage]:
     """Open or create the database.
 
     Raises:
         StorageError: It cannot be opened, is no database, or is one of another program or version.
     """
-    parsed = check_storage(url)
+    check_storage(url)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    path = sqlite_file(url)
     try:
-        if parsed.get_backend_name() != "sqlite":
-            return RDBStorage(url)
-        folder = Path(parsed.database or ".").parent
-        folder.mkdir(parents=True, exist_ok=True)
-        with folder_locked(folder):  # processes that make the tables at the same time trip over each other
-            storage = RDBStorage(url, {"connect_args": {"isolation_level": None, "timeout": 60}})
-    except (sqlalchemy.exc.SQLAlchemyError, RuntimeError, ImportError) as error:
+        if path is None:
+            storage = RDBStorage(url)
+        else:
+            # Processes that start together would each create the tables.
+            with FileLock(path.with_name(f".{path.name}.lock")):
+                arguments = {"isolation_level": None, "timeout": _TIMEOUT_SECONDS}
+                storage = RDBStorage(url, {"connect_args": arguments})
+    except (
+        sqlalchemy.exc.SQLAlchemyError,
+        StorageInternalError,
+        RuntimeError,
+        ImportError,
+        OSError,
+    ) as error:
         reason = str(error).splitlines()[0]
         raise StorageError(f"storage {url}: cannot be opened as a study database ({reason})") from error
-    # Transactions take the write lock when they begin: SQLite otherwise lets two processes read the same
-    # waiting trial and pop it twice.
-    event.listen(storage.engine, "connect", _configure_connection)
-    event.listen(storage.engine, "begin", _begin_immediate)
-    storage.engine.dispose()
-    return storage
+    if path is not None:
+        # Transactions take the write lock when they begin: SQLite otherwise lets two processes read the
+        # same waiting trial and pop it twice.
+        event.listen(storage.engine, "connect", _configure_connection)
+        event.listen(storage.engine, "begin", _begin_immediate)
+        storage.engine.dispose()
+    try:
+        yield storage
+    finally:
+        storage.engine.dispose()
 
 
 def _configure_connection(connection: Any, _record: object) -> None:
@@ -123,14 +137,11 @@ def open_existing(url: str) -> Iterator[RDBStorage]:
     Raises:
         StorageError: There is none.
     """
-    parsed = check_storage(url)
-    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
-        raise StorageError(f"no study database at {parsed.database}: run a study first, or give --storage")
-    storage = open_storage(url)
-    try:
+    path = sqlite_file(url)
+    if path is not None and not path.is_file():
+        raise StorageError(f"no study database at {path}: run a study first, or give --storage")
+    with open_storage(url) as storage:
         yield storage
-    finally:
-        storage.engine.dispose()
 
 
 def study_names(storage: RDBStorage) -> list[str]:
@@ -165,6 +176,15 @@ def check_identity(study: Study, identity: dict[str, Any]) -> None:
             )
         study.set_user_attr(IDENTITY, identity)
         return
+    check_same(study.study_name, identity, stored)
+
+
+def check_same(experiment: str, identity: dict[str, Any], stored: dict[str, Any]) -> None:
+    """Check that a config is of the same study as a stored one.
+
+    Raises:
+        ConfigError: It is not; the message says in what they differ.
+    """
     differing = [
         f"{key.replace('_', '-')} is {identity.get(key)!r} and was {stored.get(key)!r}"
         for key in sorted(identity.keys() | stored.keys())
@@ -172,54 +192,6 @@ def check_identity(study: Study, identity: dict[str, Any]) -> None:
     ]
     if differing:
         raise ConfigError(
-            f"experiment {study.study_name!r} exists with other settings: {'; '.join(differing)}. "
+            f"experiment {experiment!r} exists with other settings: {'; '.join(differing)}. "
             "Give --experiment a new name, or the stored settings to go on with it"
         )
-
-
-def distributions_of(trial: FrozenTrial) -> dict[str, dict[str, Any]]:
-    """A trial's distributions as plain JSON."""
-    return {
-        name: json.loads(distribution_to_json(distribution))
-        for name, distribution in trial.distributions.items()
-    }
-
-
-def to_utc(moment: datetime) -> datetime:
-    """Optuna's local time without a zone, as UTC."""
-    return moment.astimezone(UTC)
-
-
-def attach_record(study: Study, trial_id: int, record: TrialRecord) -> None:
-    """Keep a record's fields with the trial, so that storage alone can give the record back."""
-    fields = record.model_dump(mode="json", exclude=set(_STORED_ELSEWHERE))
-    study._storage.set_trial_system_attr(trial_id, RECORD, fields)
-
-
-def record_of(trial: FrozenTrial) -> TrialRecord | None:
-    """The record of a stored trial; None for one that has not begun or that hpo did not make."""
-    fields = cast(dict[str, Any] | None, trial.system_attrs.get(RECORD))
-    if fields is None:
-        return None
-    return TrialRecord.model_validate({**fields, **stored_fields(trial)})
-
-
-def stored_fields(trial: FrozenTrial) -> dict[str, Any]:
-    """The fields of a record that Optuna itself stores."""
-    return {
-        "trial_number": trial.number,
-        "state": trial.state.name,
-        "value": trial.value,
-        "params": trial.params,
-        "distributions": distributions_of(trial),
-        "intermediate_values": trial.intermediate_values,
-        "constraints": dict(trial.constraints),
-        "user_attrs": trial.user_attrs,
-        "system_attrs": {key: value for key, value in trial.system_attrs.items() if key != RECORD},
-    }
-
-
-def load_records(study: Study) -> list[TrialRecord]:
-    """All records of a study, from storage alone, in order of trial number."""
-    trials = study.get_trials(deepcopy=False)
-    return [record for trial in trials if (record := record_of(trial)) is not None]

@@ -4,8 +4,8 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -14,24 +14,20 @@ from hpo.config import StudyConfig
 from hpo.errors import ConfigError, StorageError
 from hpo.files import ExperimentFiles, write_bytes
 from hpo.hardware import resolve_device
+from hpo.locks import FileLock
 from hpo.losses import loss_function
 from hpo.manifest import code_version, stored_references, write_manifest
 from hpo.metrics import objective_metric
+from hpo.patience import is_passing
 from hpo.plan import make_plan
+from hpo.prepare import prepare_study
 from hpo.progress import make_display
 from hpo.records import TrialRecord, rank, read_records
 from hpo.references import compute_references
 from hpo.registry import get_family, load_data, shape_of
-from hpo.runner import Runner, prepare_study
-from hpo.storage import (
-    RDBStorage,
-    Study,
-    check_storage,
-    load_records,
-    load_study,
-    open_existing,
-    open_storage,
-)
+from hpo.runner import Runner
+from hpo.storage import check_storage, load_study, open_existing, open_storage
+from hpo.stored import finished_records, load_records
 from hpo.trial import StudyContext, split_parts
 from hpo.worker import start_fork_server
 
@@ -78,37 +74,66 @@ def run_study(config: StudyConfig, command: list[str]) -> StudyOutcome:
     start_fork_server()
     context = make_context(config)
     _check_output(config)
-    with _storage_for(config) as storage:
-        study = prepare_study(storage, context)
+    with open_storage(config.storage_url) as storage:
         files = config.files
-        write_bytes(files.study_toml, config.to_toml().encode())
-        write_manifest(
+        with _log_to(files.log), _stop_on_signals() as stop:
+            with _no_traceback(config):
+                study, differences = prepare_study(storage, context)
+            _write_settings(context, command)
+            n_finished = len(finished_records(study))
+            with make_display(config.n_trials, n_finished) as display:
+                if n_finished:
+                    display.message(
+                        f"resuming {config.experiment}: {n_finished} of {config.n_trials} trials are done"
+                    )
+                for difference in differences:
+                    display.message(f"{difference.kind}: {difference.text}")
+                runner = Runner(context=context, study=study, display=display, stop=stop)
+                records = runner.run()
+            interrupted = stop.is_set() and not runner.gave_up
+            if records:
+                _try_to("the summary", lambda: write_summary(files, finished_records(study)))
+            logger.info("run ended: %d trials finished%s", len(records), ", stopped" * interrupted)
+    return StudyOutcome(records=records, files=files, storage_url=config.storage_url, interrupted=interrupted)
+
+
+@contextmanager
+def _no_traceback(config: StudyConfig) -> Iterator[None]:
+    """Turn a disk that is full from the start into an error of one line."""
+    try:
+        yield
+    except Exception as error:
+        if is_passing(error):
+            raise StorageError(f"cannot write to {config.study.out}: is the disk full? ({error})") from error
+        raise
+
+
+def _write_settings(context: StudyContext, command: list[str]) -> None:
+    """Config and manifest; a full disk costs them, not the study."""
+    config, files = context.config, context.config.files
+    _try_to("study.toml", lambda: write_bytes(files.study_toml, config.to_toml().encode()))
+    _try_to(
+        "the manifest",
+        lambda: write_manifest(
             files,
             data=context.source,
             parts=context.parts,
             references=context.references,
             seed=config.study.seed,
             command=command,
+        ),
+    )
+
+
+def _try_to(what: str, write: Callable[[], object]) -> None:
+    """Write something that the trials do not depend on."""
+    try:
+        write()
+    except Exception as error:  # a bug in a plot must not cost the study its exit
+        logger.exception("%s: not written", what)
+        print(
+            f"{what}: not written ({error}); the same command, or `hpo summary`, writes it", file=sys.stderr
         )
-        with _log_to(files.log), _stop_on_signals() as stop:
-            n_finished = len(load_records_finished(study))
-            with make_display(config.n_trials, n_finished) as display:
-                if n_finished:
-                    display.message(
-                        f"resuming {config.experiment}: {n_finished} of {config.n_trials} trials are done"
-                    )
-                runner = Runner(context=context, study=study, display=display, stop=stop)
-                records = runner.run()
-            interrupted = stop.is_set() and not runner.gave_up
-            if records:
-                write_summary(files, records)
-            logger.info("run ended: %d trials finished%s", len(records), ", stopped" * interrupted)
-    return StudyOutcome(records=records, files=files, storage_url=config.storage_url, interrupted=interrupted)
-
-
-def load_records_finished(study: Study) -> list[TrialRecord]:
-    """The records of trials that ended."""
-    return [record for record in load_records(study) if record.state != "RUNNING"]
 
 
 def make_context(config: StudyConfig) -> StudyContext:
@@ -138,7 +163,8 @@ def write_summary(files: ExperimentFiles, records: list[TrialRecord]) -> Path:
     """Sum up an experiment; matplotlib and scipy are imported now, not while a user waits for the start."""
     from hpo import summary
 
-    return summary.write_summary(files, records)
+    with FileLock(files.results_lock):
+        return summary.write_summary(files, records)
 
 
 def rebuild_summary(experiment: str, out: Path, storage_url: str, from_files: bool) -> Path:
@@ -189,23 +215,17 @@ def _check_output(config: StudyConfig) -> None:
 
 
 @contextmanager
-def _storage_for(config: StudyConfig) -> Iterator[RDBStorage]:
-    storage = open_storage(config.storage_url)
-    try:
-        yield storage
-    finally:
-        storage.engine.dispose()
-
-
-@contextmanager
 def _stop_on_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C ends the program at once."""
+    """An event that Ctrl-C and SIGTERM set; a second one ends the program at once."""
     stop = threading.Event()
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        if stop.is_set() and number == signal.SIGINT:
+        if stop.is_set():
             raise KeyboardInterrupt
-        print(f"{signal.Signals(number).name}: stopping, everything finished is saved", file=sys.stderr)
+        print(
+            f"{signal.Signals(number).name}: stopping after this batch; once more leaves at once",
+            file=sys.stderr,
+        )
         stop.set()
 
     previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -216,9 +236,16 @@ def _stop_on_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
+class _PatientFileHandler(logging.FileHandler):
+    """A log that a full disk silences, and nothing worse."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's own name)
+        """Say nothing: what cannot be written is told once elsewhere."""
+
+
 @contextmanager
 def _log_to(path: Path) -> Iterator[None]:
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _PatientFileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     root = logging.getLogger("hpo")
     root.setLevel(logging.INFO)
@@ -227,4 +254,5 @@ def _log_to(path: Path) -> Iterator[None]:
         yield
     finally:
         root.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):
+            handler.close()

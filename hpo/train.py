@@ -72,14 +72,62 @@ class EpochResult:
 
 
 @dataclass(kw_only=True)
-class TrainResult:
-    """How training went. The model is left with the weights of its best epoch."""
+class Progress:
+    """How far a training is, in plain numbers.
 
-    curve: list[EpochResult] = field(default_factory=list)
-    best_epoch: int | None = None
-    best_value: float = math.inf
-    stopped_because: str = "epochs"
+    Attributes:
+        epoch: The epoch under way, from 1.
+        batches: Batches of it that are done.
+        loss_sum: Their training loss, summed over windows.
+        seconds: Time spent in it.
+        steps: Optimiser steps of all epochs.
+        waited: Epochs since the score last improved by min_delta.
+        reference: The score that an improvement is measured from; None before the first epoch.
+        best_epoch: The epoch of the best score; None before the first epoch.
+        best_value: That score.
+        curve: The finished epochs.
+    """
+
+    epoch: int = 1
+    batches: int = 0
+    loss_sum: float = 0.0
+    seconds: float = 0.0
     steps: int = 0
+    waited: int = 0
+    reference: float | None = None
+    best_epoch: int | None = None
+    best_value: float | None = None
+    curve: list[EpochResult] = field(default_factory=list)
+
+
+class Training:
+    """A training under way: everything that the rest of it depends on.
+
+    Attributes:
+        model: The network.
+        settings: How it is trained.
+        optimizer: AdamW.
+        scheduler: Its learning rate.
+        order: Draws each epoch's order of the windows.
+        order_state: ``order`` as it was when the epoch under way began.
+        progress: How far it is.
+        best_weights: The weights of the best epoch.
+        stopped_because: Why it ended: "epochs", "early stopping", "report", "time limit", or "interrupted",
+            which may go on.
+    """
+
+    def __init__(self, model: nn.Module, n_windows: int, settings: TrainSettings) -> None:
+        """Begin at the first batch of the first epoch."""
+        self.model = model
+        self.settings = settings
+        self.optimizer = _optimizer(model, settings)
+        total_steps = math.ceil(n_windows / settings.batch_size) * settings.epochs
+        self.scheduler = torch.optim.lr_scheduler.LambdaLR(self.optimizer, warmup_cosine(total_steps))
+        self.order = torch.Generator().manual_seed(settings.seed)
+        self.order_state = self.order.get_state()
+        self.progress = Progress()
+        self.best_weights: dict[str, Tensor] | None = None
+        self.stopped_because = "epochs"
 
 
 Report = Callable[[EpochResult], bool]
@@ -131,70 +179,117 @@ class Windows:
 
 
 def train(
-    model: nn.Module,
+    training: Training,
     train_windows: Windows,
     val_windows: Windows,
     loss: LossFunction,
     score: LossFunction,
-    settings: TrainSettings,
     report: Report,
-) -> TrainResult:
-    """Train a model in place and leave it with the weights of its best epoch.
+    *,
+    max_seconds: float | None = None,
+    interrupted: Callable[[], bool] = lambda: False,
+    between_epochs: Callable[[], None] = lambda: None,
+) -> None:
+    """Train, or go on, until the end, and leave the model with the weights of its best epoch.
 
     Args:
-        model: On the windows' device, (B, L, C) -> (B, O).
+        training: Where to begin; its model is on the windows' device, (B, L, C) -> (B, O).
         train_windows: What it learns from.
         val_windows: What each epoch is scored on.
         loss: Training loss.
         score: Validation score; lower is better.
-        settings: How to train.
         report: Told of each epoch; may stop the training.
+        max_seconds: It ends at the first batch after so much time, that of earlier attempts included.
+        interrupted: Asked before each batch; True leaves at once, with the model as it is, to go on later.
+        between_epochs: Called after each epoch that another follows.
 
     Raises:
         DivergedError: A loss or score is not finite. What came before was reported.
     """
+    progress, settings = training.progress, training.settings
+    while progress.epoch <= settings.epochs:
+        stopped = _train_epoch(training, train_windows, loss, max_seconds, interrupted)
+        if stopped == "interrupted":
+            training.stopped_because = stopped
+            return
+        if stopped is not None:
+            training.stopped_because = stopped
+            break
+        if not report(_score_epoch(training, train_windows, val_windows, score)):
+            training.stopped_because = "report"
+            break
+        if progress.waited >= settings.patience:
+            training.stopped_because = "early stopping"
+            break
+        progress.epoch, progress.batches, progress.loss_sum, progress.seconds = (
+            progress.epoch + 1,
+            0,
+            0.0,
+            0.0,
+        )
+        training.order_state = training.order.get_state()
+        if progress.epoch <= settings.epochs:
+            between_epochs()
+    if training.best_weights is not None:
+        training.model.load_state_dict(training.best_weights)
+
+
+def _train_epoch(
+    training: Training,
+    windows: Windows,
+    loss: LossFunction,
+    max_seconds: float | None,
+    interrupted: Callable[[], bool],
+) -> str | None:
+    """Train the rest of the epoch under way; why it was left before its end, or None."""
+    model, settings, progress = training.model, training.settings, training.progress
     device = next(model.parameters()).device
     autocast = _autocast(device, settings.precision)
-    optimizer = _optimizer(model, settings)
-    steps_per_epoch = math.ceil(len(train_windows) / settings.batch_size)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(steps_per_epoch * settings.epochs))
-    order = torch.Generator().manual_seed(settings.seed)
-    result = TrainResult()
-    best_weights = None
-    reference, waited = math.inf, 0
-    for epoch in range(1, settings.epochs + 1):
-        started = time.perf_counter()
-        model.train()
-        total = 0.0
-        for chosen in torch.randperm(len(train_windows), generator=order).split(settings.batch_size):
-            total += _step(model, train_windows, chosen.to(device), loss, settings, optimizer, autocast)
-            scheduler.step()
-            result.steps += 1
-        value = evaluate(model, val_windows, score, settings)
-        if not math.isfinite(value):
-            raise DivergedError(f"validation score {value} in epoch {epoch}")
-        if value < result.best_value:
-            result.best_value, result.best_epoch = value, epoch
-            best_weights = copy.deepcopy(model.state_dict())
-        waited = 0 if value < reference - settings.min_delta else waited + 1
-        reference = min(reference, value) if waited == 0 else reference
-        row = EpochResult(
-            epoch=epoch,
-            train_loss=total / len(train_windows),
-            val_loss=value,
-            learning_rate=float(scheduler.get_last_lr()[0]),
-            seconds=time.perf_counter() - started,
+    training.order.set_state(training.order_state)
+    batches = torch.randperm(len(windows), generator=training.order).split(settings.batch_size)
+    spent = sum(row.seconds for row in progress.curve)
+    before, started = progress.seconds, time.perf_counter()
+    model.train()
+    for chosen in batches[progress.batches :]:
+        progress.seconds = before + time.perf_counter() - started
+        if interrupted():
+            return "interrupted"
+        if max_seconds is not None and spent + progress.seconds >= max_seconds:
+            return "time limit"
+        progress.loss_sum += _step(
+            model, windows, chosen.to(device), loss, settings, training.optimizer, autocast
         )
-        result.curve.append(row)
-        if not report(row):
-            result.stopped_because = "report"
-            break
-        if waited >= settings.patience:
-            result.stopped_because = "early stopping"
-            break
-    if best_weights is not None:
-        model.load_state_dict(best_weights)
-    return result
+        training.scheduler.step()
+        progress.batches += 1
+        progress.steps += 1
+    progress.seconds = before + time.perf_counter() - started
+    return None
+
+
+def _score_epoch(
+    training: Training, train_windows: Windows, val_windows: Windows, score: LossFunction
+) -> EpochResult:
+    """Score the epoch that was trained, and remember its weights if it is the best."""
+    progress, started = training.progress, time.perf_counter()
+    value = evaluate(training.model, val_windows, score, training.settings)
+    if not math.isfinite(value):
+        raise DivergedError(f"validation score {value} in epoch {progress.epoch}")
+    if progress.best_value is None or value < progress.best_value:
+        progress.best_value, progress.best_epoch = value, progress.epoch
+        training.best_weights = copy.deepcopy(training.model.state_dict())
+    if progress.reference is None or value < progress.reference - training.settings.min_delta:
+        progress.reference, progress.waited = value, 0
+    else:
+        progress.waited += 1
+    row = EpochResult(
+        epoch=progress.epoch,
+        train_loss=progress.loss_sum / len(train_windows),
+        val_loss=value,
+        learning_rate=float(training.scheduler.get_last_lr()[0]),
+        seconds=progress.seconds + time.perf_counter() - started,
+    )
+    progress.curve.append(row)
+    return row
 
 
 def evaluate(model: nn.Module, windows: Windows, score: LossFunction, settings: TrainSettings) -> float:

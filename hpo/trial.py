@@ -30,7 +30,7 @@ from hpo.records import (
 )
 from hpo.references import References, skill
 from hpo.space import trial_seed
-from hpo.storage import ORIGIN, FrozenTrial, stored_fields, to_utc
+from hpo.stored import ORIGIN, FrozenTrial, constraint_attrs, stored_fields, to_utc
 from hpo.train import EpochResult, TrainSettings
 from hpo.worker import Failed, Finished, Job
 
@@ -257,6 +257,10 @@ def make_job(context: StudyContext, record: TrialRecord, beats: float) -> Job:
         threads=record.training.threads,
         weights=config.files.weights(record.trial_number),
         beats=beats,
+        checkpoint=config.files.checkpoint(record.trial_number),
+        quarantine=config.files.quarantine,
+        checkpoint_seconds=config.study.checkpoint_seconds,
+        max_seconds=config.study.trial_timeout_seconds,
     )
 
 
@@ -266,6 +270,7 @@ def final_record(
     outcome: Finished | Failed,
     pruned: bool,
     earlier: Sequence[TrialRecord],
+    seconds: float,
 ) -> TrialRecord:
     """The record of a trial that ended.
 
@@ -275,13 +280,15 @@ def final_record(
         outcome: How it ended.
         pruned: Whether the pruner ended it.
         earlier: The finished trials, to find near-duplicates among.
+        seconds: How long it took, by a clock that does not jump; without the time between attempts.
     """
-    now = datetime.now(UTC)
+    # The machine's clock may have been set back since.
+    now = max(datetime.now(UTC), intent.datetime_start)
     changes: dict[str, Any] = {
         "learning_curve": [Epoch(**asdict(row)) for row in curve],
         "intermediate_values": {row.epoch: row.val_loss for row in curve},
         "datetime_complete": now,
-        "duration_seconds": (now - intent.datetime_start).total_seconds(),
+        "duration_seconds": seconds,
     }
     training: dict[str, Any] = {"epochs_run": len(curve)}
     if isinstance(outcome, Failed):
@@ -292,16 +299,36 @@ def final_record(
         training["best_epoch"] = outcome.best_epoch
         training["stopped_because"] = "pruned" if pruned else outcome.stopped_because
     record = intent.model_copy(update={**changes, "training": intent.training.model_copy(update=training)})
-    return record.model_copy(update={"flags": _flags(record, earlier)})
+    record = record.model_copy(update={"flags": _flags(record, earlier)})
+    return record.model_copy(update=_attrs(record))
+
+
+def _attrs(record: TrialRecord) -> dict[str, Any]:
+    """What storage keeps of a trial that ended: what the dashboard shows, and its constraints."""
+    a = record.architecture
+    shown = {
+        "param_count": a.param_count,
+        "d_model": a.d_model,
+        "n_layers": a.n_layers,
+        "skill": record.naive.skill,
+        "flags": record.flags,
+        "failure": record.failure.message if record.failure else None,
+        "constraints": record.constraints or None,
+    }
+    shown = {name: value for name, value in shown.items() if value not in (None, [])}
+    return {
+        "user_attrs": {**record.user_attrs, **shown},
+        "system_attrs": {**record.system_attrs, **constraint_attrs(record.constraints)},
+    }
 
 
 def _failed_fields(outcome: Failed, curve: Sequence[EpochResult]) -> dict[str, Any]:
     """Divergence and out-of-memory are the config's outcome, for the sampler to learn; the rest are bugs."""
     infeasible = outcome.kind in ("diverged", "out of memory")
-    state: State = "PRUNED" if infeasible else "FAIL"
+    state: State = "PRUNED" if infeasible or outcome.kind == "time limit" else "FAIL"
     return {
         "state": state,
-        "value": curve[-1].val_loss if infeasible and curve else None,
+        "value": curve[-1].val_loss if state == "PRUNED" and curve else None,
         "constraints": {outcome.kind.replace(" ", "_"): 1.0} if infeasible else {},
         "failure": Failure(type=outcome.type, message=outcome.message, traceback=outcome.traceback),
     }
@@ -310,7 +337,8 @@ def _failed_fields(outcome: Failed, curve: Sequence[EpochResult]) -> dict[str, A
 def _finished_fields(
     intent: TrialRecord, curve: Sequence[EpochResult], outcome: Finished, pruned: bool
 ) -> dict[str, Any]:
-    # Optuna gives a pruned trial its last reported value.
+    # As in Optuna, the pruner leaves a trial its last value; one that ran out of time keeps its best.
+    out_of_time = outcome.stopped_because == "time limit"
     value = curve[-1].val_loss if pruned else outcome.best_value
     assert outcome.param_count == intent.architecture.param_count, (
         f"{intent.architecture.family}: planned {intent.architecture.param_count:,} parameters, "
@@ -318,7 +346,7 @@ def _finished_fields(
     )
     naive_score = intent.naive.metrics[objective_metric(intent.naive.metrics)]
     return {
-        "state": "PRUNED" if pruned else "COMPLETE",
+        "state": "PRUNED" if pruned or out_of_time else "COMPLETE",
         "value": value,
         "metrics": Metrics(train=outcome.train_metrics, val=outcome.val_metrics),
         "naive": intent.naive.model_copy(update={"skill": skill(outcome.best_value, naive_score)}),

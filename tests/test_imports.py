@@ -7,7 +7,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT_OPTUNA = {
+    "hpo/prepare.py",
     "hpo/storage.py",
+    "hpo/stored.py",
     "hpo/runner.py",
     "hpo/space.py",
     "hpo/summary/importance.py",

@@ -16,7 +16,7 @@ from hpo.cli import main
 from hpo.config import build_config, keys, read_study_file
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("run", "plan", "status", "rerun", "models", "data", "summary", "dashboard")
+COMMANDS = ("run", "plan", "status", "rerun", "models", "data", "summary", "rebuild", "audit", "dashboard")
 
 
 def hpo(*arguments, cwd, **kwargs):

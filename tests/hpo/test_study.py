@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -13,7 +12,6 @@ from contextlib import closing
 
 import numpy as np
 import pandas as pd
-import psutil
 import pytest
 from safetensors.torch import load_file
 
@@ -21,7 +19,8 @@ from hpo import study
 from hpo.budget import forced_configs
 from hpo.config import build_config, read_study_file
 from hpo.records import TrialRecord, rank, read_records
-from hpo.storage import load_records, load_study, open_existing
+from hpo.storage import load_study, open_existing
+from hpo.stored import load_records
 from hpo.study import ExperimentFiles, make_context
 
 NAME = "sp500_mlp_h1_20k"
@@ -179,50 +178,6 @@ def test_another_config_under_the_same_name_is_refused(tiny_study, tmp_path, tin
     assert {path: path.read_bytes() for path in out.rglob("*.json")} == before
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stop_is_clean_and_the_trial_runs_again_under_its_number(tmp_path, tiny_arguments, number):
-    out = tmp_path / "outputs"
-    arguments = [*tiny_arguments, "--epochs=400", "--patience=400", "--trials=2"]
-    process = start(out, *arguments)
-    wait_for(process, "trial 1 of 2")
-    time.sleep(0.5)
-    os.killpg(process.pid, number)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
-    assert "Traceback" not in errors
-    first, second = records_of(out)
-    assert (first.state, second.state) == ("COMPLETE", "RUNNING")
-    assert (out / NAME / f"{NAME}_study_summary.md").exists()
-    assert run(out, *arguments).returncode == 0
-    records = records_of(out)
-    assert [(r.trial_number, r.state, r.resumed) for r in records] == [(0, "COMPLETE", 0), (1, "COMPLETE", 1)]
-    assert what_counts(records[0]) == what_counts(first)
-
-
-def test_a_stop_file_stops_and_is_taken_away(tmp_path, tiny_arguments):
-    out = tmp_path / "outputs"
-    process = start(out, *tiny_arguments, "--epochs=100000", "--patience=100000")
-    wait_for(process, "trial 0 of 3")
-    (out / NAME / "STOP").touch()
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
-    assert not (out / NAME / "STOP").exists()
-
-
-@pytest.mark.slow
-def test_three_processes_share_a_study(tmp_path, tiny_arguments):
-    out = tmp_path / "outputs"
-    arguments = [*tiny_arguments, "--budget=2M", f"--experiment={NAME}", "--trials=13", "--epochs=1"]
-    processes = [start(out, *arguments) for _ in range(3)]
-    for process in processes:
-        _, errors = process.communicate(timeout=280)
-        assert process.returncode == 0, errors
-    records = records_of(out)
-    assert [record.trial_number for record in records] == list(range(13))
-    assert [record.origin for record in records[:9]] == [c.origin for c in forced_configs((2_000_000,))]
-    assert all(record.resumed == 0 for record in records)
-
-
 def test_two_workers_run_at_a_time(tmp_path, tiny_arguments):
     out = tmp_path / "outputs"
     done = run(out, *tiny_arguments, "--workers=2", "--trials=4")
@@ -240,28 +195,6 @@ def test_references_are_computed_once_a_study(tiny_study, monkeypatch):
     monkeypatch.setattr(study, "compute_references", fail)
     context = make_context(config)
     assert all(record.references == context.references.metrics for record in records_of(tiny_study.parent))
-
-
-def test_a_child_killed_twice_is_a_failed_trial_and_the_exit_code_says_so(tmp_path, tiny_arguments):
-    out = tmp_path / "outputs"
-    process = start(out, *tiny_arguments, "--trials=1", "--epochs=100000", "--patience=100000")
-    wait_for(process, "trial 0 of 1")
-    parent = psutil.Process(process.pid)
-    killed = set()
-    while process.poll() is None:
-        for child in parent.children(recursive=True):
-            # A trial's process is a child of the fork server: a grandchild of the run.
-            if child.pid not in killed and child.ppid() != parent.pid:
-                time.sleep(0.5)
-                child.kill()
-                killed.add(child.pid)
-        time.sleep(0.05)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 3, errors
-    (record,) = records_of(out)
-    assert (record.state, record.failure.type) == ("FAIL", "SIGKILL")
-    assert len(killed) == 2, "one more try, then a failure"
-    assert stored(out) == [record]
 
 
 def test_a_regression_on_a_file_of_ones_own(tmp_path):

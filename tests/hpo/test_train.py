@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from hpo.losses import loss_function, score_function
-from hpo.train import DivergedError, TrainSettings, Windows, evaluate, predict, train, warmup_cosine
+from hpo.train import DivergedError, Training, TrainSettings, Windows, evaluate, predict, train, warmup_cosine
 
 LENGTH, CHANNELS = 8, 2
 
@@ -44,14 +44,13 @@ def settings(**changes):
     return TrainSettings(**{**base, **changes})
 
 
-def run(model=None, report=lambda row: True, loss="bce", **changes):
+def run(model=None, report=lambda row: True, loss="bce", max_seconds=None, **changes):
     train_windows, val_windows, _ = make_windows()
-    model = model or make_model()
+    training = Training(model or make_model(), len(train_windows), settings(**changes))
     function = loss_function(loss, "binary", 2.0, None)
-    result = train(
-        model, train_windows, val_windows, function, score_function("binary"), settings(**changes), report
-    )
-    return model, result
+    score = score_function("binary")
+    train(training, train_windows, val_windows, function, score, report, max_seconds=max_seconds)
+    return training.model, training
 
 
 def test_windows_are_the_rows_that_end_at_each_row():
@@ -92,10 +91,10 @@ def test_windows_share_the_series():
 
 def test_it_learns_and_keeps_the_best_epoch():
     model, result = run()
-    losses = [row.val_loss for row in result.curve]
+    losses = [row.val_loss for row in result.progress.curve]
     assert losses[-1] < losses[0]
-    assert result.best_value == min(losses)
-    assert result.best_epoch == losses.index(min(losses)) + 1
+    assert result.progress.best_value == min(losses)
+    assert result.progress.best_epoch == losses.index(min(losses)) + 1
     _, val_windows, _ = make_windows()
     assert evaluate(model, val_windows, score_function("binary"), settings()) == pytest.approx(min(losses))
     outputs, targets = predict(model, val_windows, settings())
@@ -106,26 +105,36 @@ def test_it_learns_and_keeps_the_best_epoch():
 @pytest.mark.parametrize("micro_batch", [1, 7, 16, 32])
 def test_any_split_of_the_batch_gives_the_same_training(micro_batch):
     whole, split = run(epochs=3)[1], run(epochs=3, micro_batch=micro_batch)[1]
-    for a, b in zip(whole.curve, split.curve, strict=True):
+    for a, b in zip(whole.progress.curve, split.progress.curve, strict=True):
         assert a.val_loss == pytest.approx(b.val_loss, rel=1e-4)
         assert a.train_loss == pytest.approx(b.train_loss, rel=1e-4)
 
 
 def test_the_same_seed_repeats_to_the_bit_and_another_does_not():
     first, second, other = (run(epochs=3, seed=seed)[1] for seed in (5, 5, 6))
-    assert [r.val_loss for r in first.curve] == [r.val_loss for r in second.curve]
-    assert [r.val_loss for r in first.curve] != [r.val_loss for r in other.curve]
+    assert [r.val_loss for r in first.progress.curve] == [r.val_loss for r in second.progress.curve]
+    assert [r.val_loss for r in first.progress.curve] != [r.val_loss for r in other.progress.curve]
 
 
 def test_it_stops_when_nothing_improves():
     _, result = run(learning_rate=1e-12, epochs=50, patience=4)
     assert result.stopped_because == "early stopping"
-    assert len(result.curve) == 5, "the first epoch sets the mark, four more do not beat it"
+    assert len(result.progress.curve) == 5, "the first epoch sets the mark, four more do not beat it"
+
+
+def test_it_ends_at_its_time_limit_with_its_best_epoch():
+    model, result = run(epochs=10**6, patience=10**6, max_seconds=0.5)
+    assert result.stopped_because == "time limit"
+    spent = sum(row.seconds for row in result.progress.curve) + result.progress.seconds
+    assert 0.5 <= spent < 5
+    _, val_windows, _ = make_windows()
+    best = min(row.val_loss for row in result.progress.curve)
+    assert evaluate(model, val_windows, score_function("binary"), settings()) == pytest.approx(best)
 
 
 def test_the_report_can_stop_it():
     _, result = run(report=lambda row: row.epoch < 3)
-    assert [row.epoch for row in result.curve] == [1, 2, 3]
+    assert [row.epoch for row in result.progress.curve] == [1, 2, 3]
     assert result.stopped_because == "report"
 
 
@@ -171,4 +180,4 @@ def test_the_schedule_warms_up_and_ends_at_zero():
 
 def test_bf16_stays_near_fp32():
     a, b = run(epochs=2)[1], run(epochs=2, precision="bf16")[1]
-    assert a.curve[-1].val_loss == pytest.approx(b.curve[-1].val_loss, rel=0.05)
+    assert a.progress.curve[-1].val_loss == pytest.approx(b.progress.curve[-1].val_loss, rel=0.05)

@@ -1,4 +1,6 @@
 import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -43,34 +45,54 @@ def other(record, **training):
 
 
 def test_a_completed_trial_has_its_best_score_and_a_pruned_one_its_last(record):
-    done = final_record(record, CURVE, finished(record), pruned=False, earlier=[])
+    done = final_record(record, CURVE, finished(record), pruned=False, earlier=[], seconds=1.5)
     assert (done.state, done.value, done.training.best_epoch) == ("COMPLETE", 0.4, 2)
     assert done.naive.skill == pytest.approx(1 - 0.4 / record.naive.metrics["log_loss"])
-    pruned = final_record(record, CURVE, finished(record), pruned=True, earlier=[])
+    pruned = final_record(record, CURVE, finished(record), pruned=True, earlier=[], seconds=1.5)
     assert (pruned.state, pruned.value, pruned.training.stopped_because) == ("PRUNED", 0.45, "pruned")
     assert pruned.constraints == {}, "feasible"
+    assert pruned.duration_seconds == 1.5
+
+
+def test_a_trial_over_its_time_limit_is_pruned_feasible_and_keeps_its_best(record):
+    late = replace(finished(record), stopped_because="time limit")
+    ended = final_record(record, CURVE, late, pruned=False, earlier=[], seconds=1.5)
+    assert (ended.state, ended.value, ended.training.stopped_because) == ("PRUNED", 0.4, "time limit")
+    assert ended.constraints == {}
+    hung = Failed(kind="time limit", type="TimeLimit", message="why", traceback=None)
+    ended = final_record(record, [], hung, pruned=False, earlier=[], seconds=1.5)
+    assert (ended.state, ended.value, ended.constraints) == ("PRUNED", None, {})
+
+
+def test_a_clock_that_was_set_back_does_not_end_a_trial_before_it_began(record):
+    later = record.model_copy(update={"datetime_start": datetime.now(UTC) + timedelta(days=1)})
+    ended = final_record(later, CURVE, finished(record), pruned=False, earlier=[], seconds=1.5)
+    assert ended.datetime_complete == later.datetime_start
+    assert ended.duration_seconds == 1.5
 
 
 @pytest.mark.parametrize("kind", ["diverged", "out of memory"])
 def test_an_infeasible_config_is_pruned_with_a_constraint(record, kind):
     outcome = Failed(kind=kind, type="X", message="why", traceback="where")
-    ended = final_record(record, CURVE[:1], outcome, pruned=False, earlier=[])
+    ended = final_record(record, CURVE[:1], outcome, pruned=False, earlier=[], seconds=1.5)
     assert (ended.state, ended.value) == ("PRUNED", 0.6)
     assert ended.constraints == {kind.replace(" ", "_"): 1.0}
     assert ended.failure.traceback == "where"
-    none = final_record(record, [], outcome, pruned=False, earlier=[])
+    none = final_record(record, [], outcome, pruned=False, earlier=[], seconds=1.5)
     assert none.value is None
 
 
 @pytest.mark.parametrize("kind", ["error", "killed"])
 def test_a_bug_is_a_failure(record, kind):
     outcome = Failed(kind=kind, type="X", message="why", traceback=None)
-    ended = final_record(record, CURVE, outcome, pruned=False, earlier=[])
+    ended = final_record(record, CURVE, outcome, pruned=False, earlier=[], seconds=1.5)
     assert (ended.state, ended.value, ended.constraints) == ("FAIL", None, {})
 
 
 def flags(record, earlier=(), **metrics):
-    return final_record(record, CURVE, finished(record, **metrics), pruned=False, earlier=earlier).flags
+    return final_record(
+        record, CURVE, finished(record, **metrics), pruned=False, earlier=earlier, seconds=1.5
+    ).flags
 
 
 def test_collapsed_predictions_and_worse_than_naive(record):

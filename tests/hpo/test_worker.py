@@ -62,6 +62,10 @@ def job(tmp_path):
         threads=1,
         weights=tmp_path / "best.safetensors",
         beats=math.inf,
+        checkpoint=tmp_path / "resume.safetensors",
+        quarantine=tmp_path / "quarantine",
+        checkpoint_seconds=1e9,
+        max_seconds=None,
     )
 
 
@@ -162,6 +166,83 @@ def test_a_stop_ends_the_child_soon(job):
     assert time.monotonic() - started < 15
 
 
+def rows_of(job, **kwargs):
+    rows = []
+    outcome = run_in_child(
+        job,
+        lambda row: rows.append((row.epoch, row.train_loss, row.val_loss)) or True,
+        threading.Event(),
+        **kwargs,
+    )
+    return rows, outcome
+
+
+def test_a_stopped_trial_goes_on_to_the_same_result(job):
+    """Stopped at many moments, each in the middle of an epoch as likely as at its end."""
+    settings = replace(job.settings, epochs=200, patience=200, batch_size=8, micro_batch=8)
+    job = replace(job, settings=settings)
+    whole, expected = rows_of(replace(job, checkpoint=None))
+    rows, resumed, outcome = [], [], None
+    while outcome is None:
+        stop = threading.Event()
+        timer = threading.Timer(0.3 + 0.05 * len(resumed), stop.set)
+        timer.start()
+        try:
+            outcome = run_in_child(
+                job,
+                lambda row: rows.append((row.epoch, row.train_loss, row.val_loss)) or True,
+                stop,
+                on_resume=resumed.append,
+            )
+        except InterruptedTrialError:
+            assert job.checkpoint.exists()
+        timer.cancel()
+    assert len(resumed) >= 2
+    assert rows == whole, "every epoch once, none trained twice"
+    assert replace(outcome, samples_per_second=0, peak_memory_bytes=0) == replace(
+        expected, samples_per_second=0, peak_memory_bytes=0
+    )
+
+
+def test_a_killed_trial_goes_on_from_its_last_checkpoint(job):
+    job = replace(job, checkpoint_seconds=0.0, settings=replace(job.settings, epochs=60, patience=60))
+    whole, _ = rows_of(replace(job, checkpoint=None))
+    before = {p.pid for p in children()}
+
+    def kill(row):
+        if row.epoch == 40:
+            for process in children():
+                if process.pid not in before and process.children() == []:
+                    process.kill()
+        return True
+
+    assert run_in_child(job, kill, threading.Event()).kind == "killed"
+    resumed = []
+    rows, _ = rows_of(job, on_resume=resumed.append)
+    (curve,) = resumed
+    assert 1 <= len(curve) <= 40
+    assert [(row.epoch, row.train_loss, row.val_loss) for row in curve] + rows == whole
+
+
+def test_a_checkpoint_that_cannot_be_used_is_moved_away_and_the_trial_begins_anew(job):
+    whole, _ = rows_of(replace(job, checkpoint=None))
+    job.checkpoint.write_bytes(b"not safetensors")
+    trouble = []
+    rows, outcome = rows_of(job, on_trouble=trouble.append)
+    assert isinstance(outcome, Finished)
+    assert rows == whole
+    assert "quarantine" in trouble[0]
+    assert (job.quarantine / job.checkpoint.name).read_bytes() == b"not safetensors"
+
+
+def test_a_trial_over_its_time_limit_is_an_outcome(job):
+    long = replace(job.settings, epochs=10**6, patience=10**6)
+    rows, outcome = rows_of(replace(job, settings=long, max_seconds=0.5))
+    assert (outcome.stopped_because, outcome.best_value) == ("time limit", min(row[2] for row in rows))
+    rows, outcome = rows_of(replace(job, settings=long, max_seconds=1e-9))
+    assert (rows, outcome.kind) == ([], "time limit")
+
+
 def test_a_child_leaves_with_its_parent(tmp_path):
     """The parent is killed outright; nothing that it started may live on."""
     script = tmp_path / "parent.py"
@@ -196,6 +277,8 @@ def test_a_child_leaves_with_its_parent(tmp_path):
                     val_ends=np.arange(210, 300),
                     loss="bce", focal_gamma=2.0, focal_alpha=None, settings=settings, seed=0, device="cpu",
                     threads=1, weights=pathlib.Path({str(tmp_path / "w")!r}), beats=-math.inf,
+                    checkpoint=None, quarantine=pathlib.Path({str(tmp_path / "q")!r}),
+                    checkpoint_seconds=1e9, max_seconds=None,
                 )
                 run_in_child(job, lambda row: print(row.epoch, flush=True) or True, threading.Event())
             """

@@ -1,0 +1,76 @@
+import errno
+import sqlite3
+import threading
+
+import pytest
+
+from hpo.patience import Patience, is_passing
+from hpo.worker import InterruptedTrialError
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def patience(told, monkeypatch):
+    monkeypatch.setattr("hpo.patience._RETRY_SECONDS", 0.0)
+    return Patience(told.append, threading.Event())
+
+
+def full():
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def fails(times):
+    left = [times]
+
+    def write():
+        left[0] -= 1
+        if left[0] >= 0:
+            full()
+        return "written"
+
+    return write
+
+
+def test_it_tries_until_it_is_written_and_tells_once(patience, told):
+    assert patience.until_done("a result", fails(50)) == "written"
+    assert len(told) == 2
+    assert "cannot write a result (" in told[0]
+    assert "No space left" in told[0]
+    assert "again" in told[1]
+
+
+def test_what_can_wait_is_left(patience, told):
+    assert not patience.once("a score", full)
+    assert not patience.once("a score", full)
+    assert patience.once("a score", lambda: None)
+    assert len(told) == 1
+
+
+def test_a_stop_ends_the_waiting(told):
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(InterruptedTrialError):
+        Patience(told.append, stop).until_done("a result", full)
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), PermissionError(errno.EACCES, "denied")])
+def test_another_error_is_an_error(patience, told, error):
+    def broken():
+        raise error
+
+    for tried in (patience.once, patience.until_done):
+        with pytest.raises(type(error)):
+            tried("x", broken)
+    assert told == []
+
+
+def test_what_passes():
+    wrapped = RuntimeError("storage")
+    wrapped.__cause__ = sqlite3.OperationalError("database or disk is full")
+    assert is_passing(wrapped)
+    assert not is_passing(sqlite3.OperationalError("no such table: trials"))
+    assert not is_passing(sqlite3.DatabaseError("database disk image is malformed"))
