@@ -15,11 +15,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hpo.models.base import ForecastShape, ModelConfig, ModelFamily
 
-BYTES_A_PARAMETER = 20
-"""float32 weights, gradients, AdamW's two moments, and the copy of the best weights."""
+WEIGHT_BYTES = 4
+"""float32; gradients, each of AdamW's two moments and the copy of the best weights take as much again."""
 
-BF16_BYTES_A_PARAMETER = 2
-"""Autocast's copies of the weights."""
+BF16_BYTES = 2
+"""Autocast's copy of a weight."""
 
 PROCESS_BYTES = 450_000_000
 """A child with torch loaded, before it builds a model, as measured on Linux."""
@@ -33,21 +33,28 @@ USABLE = 0.85
 _MEASURED_BATCHES = (2, 4)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MemoryNeed:
-    """Peak memory of a trial's process: a part that does not depend on the micro-batch, and one a window.
+    """Peak memory of a trial's process.
+
+    Activations are held before there are gradients, and are gone when the last gradient and the copy of the
+    best weights are made: the peak is at the one moment or the other.
 
     Attributes:
-        fixed_bytes: Process, weights, optimiser and data.
+        base_bytes: The process and the data.
+        state_bytes: Weights, gradients, moments and best weights.
+        step_bytes: What of these a forward pass finds.
         window_bytes: Activations of one window.
     """
 
-    fixed_bytes: int
+    base_bytes: int
+    state_bytes: int
+    step_bytes: int
     window_bytes: int
 
     def at(self, micro_batch: int) -> int:
         """Bytes at a micro-batch."""
-        return self.fixed_bytes + micro_batch * self.window_bytes
+        return self.base_bytes + max(self.state_bytes, self.step_bytes + micro_batch * self.window_bytes)
 
 
 def memory_need(
@@ -57,6 +64,7 @@ def memory_need(
     *,
     param_count: int,
     precision: str,
+    epochs: int,
     data_bytes: int,
 ) -> MemoryNeed:
     """Predict what a trial takes, without allocating it.
@@ -67,12 +75,15 @@ def memory_need(
         shape: The task's input and output.
         param_count: Its parameters.
         precision: "fp32" or "bf16".
+        epochs: After the first, the best weights stand beside the rest.
         data_bytes: Size of the series.
     """
-    per_parameter = BYTES_A_PARAMETER + (BF16_BYTES_A_PARAMETER if precision == "bf16" else 0)
+    copies = BF16_BYTES if precision == "bf16" else 0
     saved = step_cost(family, config, shape, precision).saved_bytes
     return MemoryNeed(
-        fixed_bytes=PROCESS_BYTES + per_parameter * param_count + 2 * data_bytes,
+        base_bytes=PROCESS_BYTES + 2 * data_bytes,
+        state_bytes=5 * WEIGHT_BYTES * param_count,
+        step_bytes=((4 if epochs > 1 else 3) * WEIGHT_BYTES + copies) * param_count,
         window_bytes=round(HEAP_FACTOR * family.unseen_memory * saved),
     )
 
@@ -89,8 +100,10 @@ def fit_micro_batch(need: MemoryNeed, batch_size: int, available: int) -> int:
     usable = USABLE * available
     if need.at(batch_size) <= usable:
         return batch_size
-    largest = int((usable - need.fixed_bytes) // need.window_bytes)
-    return 1 << (largest.bit_length() - 1) if largest > 0 else 0
+    if need.at(1) > usable:
+        return 0
+    largest = int((usable - need.base_bytes - need.step_bytes) // need.window_bytes)
+    return 1 << (largest.bit_length() - 1)
 
 
 @dataclass(frozen=True)

@@ -181,7 +181,7 @@ def refused(context: StudyContext, record: TrialRecord) -> Failed | None:
         type="MemoryError",
         message=(
             f"a micro-batch of 1 would take about {need.at(1) / 1e9:.1f} GB, of which "
-            f"{need.fixed_bytes / 1e9:.1f} GB are weights, gradients and moments, and "
+            f"{need.state_bytes / 1e9:.1f} GB are weights, gradients and moments, and "
             f"{_available(context) / 1e9:.1f} GB are free for a trial"
         ),
         traceback=None,
@@ -201,6 +201,7 @@ def memory_of(context: StudyContext, spec: TrialSpec) -> MemoryNeed:
         context.plan.shape,
         param_count=spec.param_count,
         precision=precision_of(context.device),
+        epochs=context.config.training.epochs,
         data_bytes=data.features.nbytes + data.target_values.nbytes,
     )
 

@@ -17,13 +17,14 @@ SHAPE = ForecastShape(context_length=80, n_channels=26, n_outputs=1)
 
 
 @given(
-    fixed=st.integers(0, 10**10),
+    base=st.integers(0, 10**10),
+    weights=st.integers(0, 10**9),
     window=st.integers(1, 10**9),
     batch=st.sampled_from([1, 8, 32, 100, 256, 512]),
     available=st.integers(0, 10**11),
 )
-def test_the_micro_batch_fits_and_a_larger_one_would_not(fixed, window, batch, available):
-    need = MemoryNeed(fixed_bytes=fixed, window_bytes=window)
+def test_the_micro_batch_fits_and_a_larger_one_would_not(base, weights, window, batch, available):
+    need = MemoryNeed(base_bytes=base, state_bytes=5 * weights, step_bytes=4 * weights, window_bytes=window)
     micro = fit_micro_batch(need, batch, available)
     if micro:
         assert micro == batch or micro & (micro - 1) == 0
@@ -77,7 +78,13 @@ heads = {"n_heads": 4} if hasattr(family.config, "n_heads") else {}
 config = fit_width(family, family.config(d_model=4, n_layers=n_layers, **heads), shape, budget)
 precision = precision_of("cpu")
 need = memory_need(
-    family, config, shape, param_count=count_params(family, config, shape), precision=precision, data_bytes=0
+    family,
+    config,
+    shape,
+    param_count=count_params(family, config, shape),
+    precision=precision,
+    epochs=1,
+    data_bytes=0,
 )
 torch.set_num_threads(2)
 before = memory("VmRSS")
@@ -124,10 +131,21 @@ def test_the_prediction_is_within_a_fifth_of_what_is_held(case):
 def test_a_need_grows_with_the_micro_batch_and_bf16_keeps_copies_of_weights():
     family = get_family("mlp")
     config = fit_width(family, family.config(d_model=4, n_layers=3), SHAPE, 2_000_000)
-    fp32, bf16 = (
-        memory_need(family, config, SHAPE, param_count=2_000_000, precision=precision, data_bytes=10**6)
-        for precision in ("fp32", "bf16")
-    )
-    assert fp32.at(64) - fp32.at(32) == 32 * fp32.window_bytes > 0
-    assert bf16.fixed_bytes - fp32.fixed_bytes == 2 * 2_000_000
+
+    def need(precision, epochs):
+        return memory_need(
+            family,
+            config,
+            SHAPE,
+            param_count=2_000_000,
+            precision=precision,
+            epochs=epochs,
+            data_bytes=10**6,
+        )
+
+    fp32, bf16 = need("fp32", 2), need("bf16", 2)
+    assert fp32.at(4096) - fp32.at(2048) == 2048 * fp32.window_bytes > 0
+    assert fp32.at(1) == fp32.base_bytes + 20 * 2_000_000, "a small batch's peak is at the end of an epoch"
+    assert bf16.step_bytes - fp32.step_bytes == 2 * 2_000_000
+    assert fp32.step_bytes - need("fp32", 1).step_bytes == 4 * 2_000_000, "the best weights"
     assert bf16.window_bytes < fp32.window_bytes, "activations are half as wide"
