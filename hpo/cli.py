@@ -146,20 +146,35 @@ def rerun(
         raise typer.Exit(EXIT_FOUND_SOMETHING)
 
 
-@app.command(epilog="Example: hpo models --json")
-def models(as_json: Json = False) -> None:
-    """List the model families."""
+@app.command(epilog="Example: hpo models --context 96 --channels 7")
+def models(
+    context: Annotated[int, typer.Option(min=1, help="rows of history, for the sizes")] = 80,
+    channels: Annotated[int, typer.Option(min=1, help="columns of a row, for the sizes")] = 26,
+    as_json: Json = False,
+) -> None:
+    """List the model families, and the sizes they can have on an input."""
+    from hpo.models.base import ForecastShape
+    from hpo.plan import size_range
     from hpo.registry import list_families
     from hpo.show import show_models
 
     families = list_families()
+    shape = ForecastShape(context_length=context, n_channels=channels, n_outputs=1)
+    sizes = {family.name: size_range(family, shape) for family in families}
     if as_json:
         rows = [
-            {"name": f.name, "title": f.title, "source": f.source, "space": list(f.space)} for f in families
+            {
+                "name": f.name,
+                "title": f.title,
+                "source": f.source,
+                "sizes": sizes[f.name],
+                "space": list(f.space),
+            }
+            for f in families
         ]
         print(json.dumps(rows, indent=1))
     else:
-        show_models(families)
+        show_models(families, sizes, f"{context} x {channels}")
 
 
 @data_app.callback(invoke_without_command=True)

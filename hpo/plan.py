@@ -239,14 +239,19 @@ def _forced(plan: Plan, config: ForcedConfig) -> ForcedTrial:
     return ForcedTrial(origin=config.origin, params=params, spec=spec)
 
 
-def _unreachable(family: ModelFamily, shape: ForecastShape, budget: int) -> str:
+def size_range(family: ModelFamily, shape: ForecastShape) -> tuple[int, int]:
+    """The smallest and the largest parameter count of a family on an input, over all its shapes."""
     n_heads = N_HEADS[0] if has_heads(family) else None
     ends = [
         reachable(family, config, shape)
         for n_layers in (1, family.max_layers)
         for config in _size_variants(family, n_layers, n_heads)
     ]
-    smallest, largest = min(end[0] for end in ends), max(end[1] for end in ends)
+    return min(end[0] for end in ends), max(end[1] for end in ends)
+
+
+def _unreachable(family: ModelFamily, shape: ForecastShape, budget: int) -> str:
+    smallest, largest = size_range(family, shape)
     where = f"on {shape.context_length} rows x {shape.n_channels} channels"
     if smallest == largest:
         return f"model {family.name} has one size {where}: {smallest:,} parameters; give BUDGET={smallest}"

@@ -1,7 +1,7 @@
 """Tables on the terminal."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -88,14 +88,19 @@ def show_status(rows: Sequence[StudyStatus]) -> None:
     _console().print(table)
 
 
-def show_models(families: Iterable[ModelFamily]) -> None:
-    """The catalogue of models."""
-    table = _table(
-        "Model families", ["name", "what it is", "source", "layers", "searched beside shape and training"]
-    )
+def show_models(families: Iterable[ModelFamily], sizes: Mapping[str, tuple[int, int]], where: str) -> None:
+    """The catalogue of models, with each family's smallest and largest size on an input."""
+    columns = ["name", "what it is", "source", "layers", f"parameters on {where}"]
+    table = _table("Model families", [*columns, "searched beside shape and training"])
     for family in families:
+        smallest, largest = (format_count(size) for size in sizes[family.name])
         table.add_row(
-            family.name, family.title, family.source, f"1 to {family.max_layers}", ", ".join(family.space)
+            family.name,
+            family.title,
+            family.source,
+            f"1 to {family.max_layers}",
+            smallest if smallest == largest else f"{smallest} to {largest}",
+            ", ".join(family.space),
         )
     _console().print(table)
 
