@@ -26,6 +26,7 @@ def test_a_family_added_as_contributing_says_is_searched_and_tested(tmp_path):
     def run(*arguments):
         # The copy is found through the working folder, before what is installed.
         environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        environment.pop("PYTEST_ADDOPTS", None)  # those of this run are not meant for the one inside
         command = [sys.executable, "-m", *arguments]
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
