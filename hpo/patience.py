@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from hpo.stopping import StopFlag
 from hpo.worker import InterruptedTrialError
 
 T = TypeVar("T")
@@ -30,8 +31,8 @@ def is_passing(error: BaseException) -> bool:
 class Patience:
     """Tries writes, and waits where the disk is full."""
 
-    def __init__(self, tell: Callable[[str], None], stop: threading.Event) -> None:
-        """Take how to tell the user, and the event that ends all waiting."""
+    def __init__(self, tell: Callable[[str], None], stop: StopFlag) -> None:
+        """Take how to tell the user, and the flag that ends all waiting."""
         self._tell = tell
         self._stop = stop
         self._in_trouble = False

@@ -1,13 +1,13 @@
 """One trial again from its record: does it reproduce?"""
 
 import math
-import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hpo.config import build_config, read_study_file
 from hpo.errors import ConfigError
 from hpo.records import TrialRecord, read_record
+from hpo.stopping import StopFlag
 from hpo.study import make_context
 from hpo.train import EpochResult
 from hpo.trial import make_job
@@ -72,7 +72,7 @@ def rerun_trial(path: Path) -> Rerun:
         return row.epoch < last
 
     job = replace(make_job(context, record, beats=-math.inf), checkpoint=None, max_seconds=None)
-    outcome = run_in_child(job, on_epoch, threading.Event())
+    outcome = run_in_child(job, on_epoch, StopFlag())
     if isinstance(outcome, Failed) and len(curve) < last:
         problems.append(f"it ended early: {outcome.message}")
     return Rerun(

@@ -25,6 +25,7 @@ from hpo.reconcile import compare_trial, mend
 from hpo.records import TrialRecord, rank, write_record
 from hpo.results import drop, write_results
 from hpo.space import TrialSeededTPESampler, to_distributions
+from hpo.stopping import StopFlag
 from hpo.stored import FINISHED, ORIGIN, attach_record, finish_trial, record_of
 from hpo.train import EpochResult
 from hpo.trial import StudyContext, final_record, intent_record, make_job, refused
@@ -65,7 +66,7 @@ class Runner:
     context: StudyContext
     study: Study
     display: Display
-    stop: threading.Event
+    stop: StopFlag
     gave_up: str | None = None
     _records: dict[int, TrialRecord] = field(default_factory=dict)
     _mutex: threading.Lock = field(default_factory=threading.Lock)

@@ -1,9 +1,9 @@
 """A whole study: check everything, then write, then run, then sum up."""
 
 import logging
+import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from hpo.records import TrialRecord, rank, read_records
 from hpo.references import compute_references
 from hpo.registry import get_family, load_data, shape_of
 from hpo.runner import Runner
+from hpo.stopping import StopFlag
 from hpo.storage import check_storage, load_study, open_existing, open_storage
 from hpo.stored import finished_records, load_records
 from hpo.trial import StudyContext, split_parts
@@ -215,18 +216,17 @@ def _check_output(config: StudyConfig) -> None:
 
 
 @contextmanager
-def _stop_on_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; a second one ends the program at once."""
-    stop = threading.Event()
+def _stop_on_signals() -> Iterator[StopFlag]:
+    """A flag that Ctrl-C and SIGTERM set; a second one ends the program at once."""
+    stop = StopFlag()
 
     def handle(number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
-        print(
-            f"{signal.Signals(number).name}: stopping after this batch; once more leaves at once",
-            file=sys.stderr,
-        )
         stop.set()
+        text = f"{signal.Signals(number).name}: stopping after this batch; once more leaves at once\n"
+        with suppress(OSError):
+            os.write(sys.stderr.fileno(), text.encode())  # print() must not run within another print()
 
     previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

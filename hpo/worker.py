@@ -35,6 +35,7 @@ from hpo.metrics import Scorer
 from hpo.models.base import ForecastShape, ModelConfig
 from hpo.models.blocks import Offset
 from hpo.registry import get_family
+from hpo.stopping import StopFlag
 from hpo.train import DivergedError, EpochResult, Training, TrainSettings, Windows, predict, train
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -186,7 +187,7 @@ def start_fork_server() -> None:
 def run_in_child(
     job: Job,
     on_epoch: Callable[[EpochResult], bool],
-    stop: threading.Event,
+    stop: StopFlag,
     *,
     on_resume: Callable[[list[EpochResult]], None] = lambda _curve: None,
     on_trouble: Callable[[str], None] = lambda _text: None,
@@ -255,7 +256,7 @@ def run_in_child(
         ours.close()
 
 
-def _ended(exit_code: int | None, stop: threading.Event) -> Failed:
+def _ended(exit_code: int | None, stop: StopFlag) -> Failed:
     """A child that ended without an outcome: told to, or killed."""
     if stop.is_set():
         raise InterruptedTrialError
@@ -291,7 +292,7 @@ def _killed(exit_code: int | None) -> Failed:
 
 def _child(job: Job, connection: Connection) -> None:
     """The child's life: train, report, answer."""
-    stopping = threading.Event()
+    stopping = StopFlag()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda _number, _frame: stopping.set())
     threading.Thread(target=_leave_with_parent, daemon=True).start()
@@ -333,7 +334,7 @@ def _failed(kind: str, error: BaseException) -> Failed:
     )
 
 
-def _train(job: Job, connection: Connection, stopping: threading.Event) -> Finished | Failed | Interrupted:
+def _train(job: Job, connection: Connection, stopping: StopFlag) -> Finished | Failed | Interrupted:
     torch.set_num_threads(job.threads)
     device = torch.device(job.device)
     family = get_family(job.family)

@@ -1,10 +1,10 @@
 import errno
 import sqlite3
-import threading
 
 import pytest
 
 from hpo.patience import Patience, is_passing
+from hpo.stopping import StopFlag
 from hpo.worker import InterruptedTrialError
 
 
@@ -16,7 +16,7 @@ def told():
 @pytest.fixture
 def patience(told, monkeypatch):
     monkeypatch.setattr("hpo.patience._RETRY_SECONDS", 0.0)
-    return Patience(told.append, threading.Event())
+    return Patience(told.append, StopFlag())
 
 
 def full():
@@ -51,7 +51,7 @@ def test_what_can_wait_is_left(patience, told):
 
 
 def test_a_stop_ends_the_waiting(told):
-    stop = threading.Event()
+    stop = StopFlag()
     stop.set()
     with pytest.raises(InterruptedTrialError):
         Patience(told.append, stop).until_done("a result", full)

@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from hpo.metrics import Scorer
 from hpo.models.base import ForecastShape
 from hpo.models.mlp import MlpConfig
+from hpo.stopping import StopFlag
 from hpo.train import TrainSettings
 from hpo.worker import Failed, Finished, InterruptedTrialError, Job, run_in_child
 
@@ -70,7 +71,7 @@ def job(tmp_path):
 
 
 def run(job, on_epoch=lambda row: True):
-    return run_in_child(job, on_epoch, threading.Event())
+    return run_in_child(job, on_epoch, StopFlag())
 
 
 def test_a_trial_trains_and_keeps_its_best_weights(job):
@@ -157,12 +158,12 @@ def test_a_killed_child_is_an_outcome(job, number):
 
 
 def test_a_stop_ends_the_child_soon(job):
-    stop = threading.Event()
+    stop = StopFlag()
     long = replace(job, settings=replace(job.settings, epochs=100_000, patience=100_000))
     threading.Timer(1.0, stop.set).start()
     started = time.monotonic()
     with pytest.raises(InterruptedTrialError):
-        run_in_child(long, lambda row: True, stop)
+        pytest.fail(f"it ended: {run_in_child(long, lambda row: True, stop)}")
     assert time.monotonic() - started < 15
 
 
@@ -171,7 +172,7 @@ def rows_of(job, **kwargs):
     outcome = run_in_child(
         job,
         lambda row: rows.append((row.epoch, row.train_loss, row.val_loss)) or True,
-        threading.Event(),
+        StopFlag(),
         **kwargs,
     )
     return rows, outcome
@@ -184,7 +185,7 @@ def test_a_stopped_trial_goes_on_to_the_same_result(job):
     whole, expected = rows_of(replace(job, checkpoint=None))
     rows, resumed, outcome = [], [], None
     while outcome is None:
-        stop = threading.Event()
+        stop = StopFlag()
         timer = threading.Timer(0.3 + 0.05 * len(resumed), stop.set)
         timer.start()
         try:
@@ -216,7 +217,7 @@ def test_a_killed_trial_goes_on_from_its_last_checkpoint(job):
                     process.kill()
         return True
 
-    assert run_in_child(job, kill, threading.Event()).kind == "killed"
+    assert run_in_child(job, kill, StopFlag()).kind == "killed"
     resumed = []
     rows, _ = rows_of(job, on_resume=resumed.append)
     (curve,) = resumed
@@ -254,6 +255,7 @@ def test_a_child_leaves_with_its_parent(tmp_path):
             from hpo.metrics import Scorer
             from hpo.models.base import ForecastShape
             from hpo.models.mlp import MlpConfig
+            from hpo.stopping import StopFlag
             from hpo.train import TrainSettings
             from hpo.worker import Job, run_in_child
 
@@ -280,7 +282,7 @@ def test_a_child_leaves_with_its_parent(tmp_path):
                     checkpoint=None, quarantine=pathlib.Path({str(tmp_path / "q")!r}),
                     checkpoint_seconds=1e9, max_seconds=None,
                 )
-                run_in_child(job, lambda row: print(row.epoch, flush=True) or True, threading.Event())
+                run_in_child(job, lambda row: print(row.epoch, flush=True) or True, StopFlag())
             """
         )
     )
