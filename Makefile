@@ -33,8 +33,9 @@ summary: .venv/installed ## Write a study's summary again: make summary EXPERIME
 dashboard: .venv/installed ## Browse all studies on http://127.0.0.1:8080
 	@$(BIN)/hpo dashboard $(PLACE) $(if $(call given,ARGS),$(ARGS))
 
-test: .venv/installed-test ## Run the tests, but for the slow ones
-	@$(BIN)/python -m pytest -m "not slow and not benchmark and not chaos" $(if $(call given,ARGS),$(ARGS))
+test: .venv/installed-test ## Run the tests, but for the slow ones, on up to four cores
+	@$(BIN)/python -m pytest -m "not slow and not benchmark and not chaos" \
+		--numprocesses auto --maxprocesses 4 --dist loadgroup $(if $(call given,ARGS),$(ARGS))
 
 test-slow: .venv/installed-test ## Run the slow tests
 	@$(BIN)/python -m pytest -m slow

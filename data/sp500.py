@@ -6,7 +6,9 @@ Legend: T rows, H horizon.
 """
 
 import hashlib
+import importlib.util
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +23,20 @@ RAW = ("Open", "High", "Low", "Close", "Volume")
 @lru_cache(maxsize=1)
 def raw() -> pd.DataFrame:
     """Open, High, Low, Close (index points), Volume (shares) and the NASDAQ's close, 5,031 days."""
-    from arch.data import nasdaq, sp500  # arch takes a second to import
-
-    frame = sp500.load()[list(RAW)].astype(np.float64)
-    frame["nasdaq_close"] = nasdaq.load()["Close"].astype(np.float64).reindex(frame.index)
+    frame = _sample("sp500")[list(RAW)].astype(np.float64)
+    frame["nasdaq_close"] = _sample("nasdaq")["Close"].astype(np.float64).reindex(frame.index)
     if frame.isna().any().any() or not frame.index.is_monotonic_increasing:
         raise ValueError("the arch package's S&P 500 sample is not as expected: it has gaps or is unordered")
     return frame
+
+
+def _sample(name: str) -> pd.DataFrame:
+    """A file of the arch package, found without importing it: that takes two seconds."""
+    package = importlib.util.find_spec("arch")
+    assert package is not None
+    assert package.origin is not None
+    path = Path(package.origin).parent / "data" / name / f"{name}.csv.gz"
+    return pd.read_csv(path, parse_dates=["Date"], index_col="Date")
 
 
 def reaches_threshold(

@@ -56,10 +56,10 @@ def format_budget(budget: int) -> str:
 
 
 def format_count(count: int) -> str:
-    """A parameter count for people, to three digits: 884k, 2.00M, 1.99B."""
-    for suffix in ("B", "M", "k"):
-        if count >= 0.9995 * _SUFFIXES[suffix.lower()]:
-            return f"{count / _SUFFIXES[suffix.lower()]:#.3g}".rstrip(".") + suffix
+    """A parameter count for people, to three digits: 884k, 2.00M, 1.99B, 3.30T."""
+    for suffix, unit in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3)):
+        if count >= 0.9995 * unit:
+            return f"{count / unit:#.3g}".rstrip(".") + suffix
     return str(count)
 
 

@@ -1,19 +1,24 @@
 """Tables on the terminal."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from hpo.budget import format_budget, format_count
-from hpo.data.base import DatasetSpec
-from hpo.data.report import TableReport
-from hpo.models.base import ModelFamily
-from hpo.preview import PlannedTrial, Preview
-from hpo.reconcile import Difference
-from hpo.rerun import Rerun
-from hpo.status import StudyStatus
+
+if TYPE_CHECKING:  # each command imports what it shows; a status need not wait for torch
+    from hpo.data.base import DatasetSpec
+    from hpo.data.report import TableReport
+    from hpo.models.base import ModelFamily
+    from hpo.preview import PlannedTrial, Preview
+    from hpo.reconcile import Difference
+    from hpo.rerun import Rerun
+    from hpo.status import StudyStatus
 
 
 def show_preview(preview: Preview) -> None:

@@ -4,6 +4,8 @@ The child trains and reports each epoch; the parent answers whether to go on. Ch
 server that has torch loaded, and end by themselves when their parent is gone.
 """
 
+import atexit
+import contextlib
 import math
 import multiprocessing
 import multiprocessing.connection
@@ -22,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 import torch
 from safetensors.torch import save
 from torch import nn
@@ -182,6 +185,15 @@ def start_fork_server() -> None:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+    atexit.register(_stop_fork_server)
+
+
+def _stop_fork_server() -> None:
+    """One that is still importing would hold our output open after we have left."""
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if any("multiprocessing.forkserver" in word for word in child.cmdline()):
+                child.kill()
 
 
 def run_in_child(

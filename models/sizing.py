@@ -24,7 +24,7 @@ TOLERANCE = 0.02
 MIN_WIDTH = 4
 """Narrower networks are not worth a trial."""
 
-MAX_WIDTH = 32_768
+MAX_WIDTH = 65_536
 
 FEED_FORWARD_RATIO = 4
 """d_ff / d_model before the gap to the budget is closed (Vaswani et al. 2017)."""

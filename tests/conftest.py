@@ -2,9 +2,29 @@ import subprocess
 import sys
 
 import pytest
+import torch
+from hypothesis import settings
 
 from hpo.data import prepare
 from hpo.data.base import DataRequest
+
+
+# The same examples in every run: a failure is the change's, and comes again.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
+# Tests run on all cores, one each: threads of torch would only be in each other's way.
+torch.set_num_threads(1)
+
+
+COSTLY = {"tiny_study", "finished"}
+"""Fixtures that run a study: the tests that share one stay in one process."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items):
+    for item in items:
+        for name in COSTLY & set(item.fixturenames):
+            item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-LONG_TRIAL = ("--trials=1", "--epochs=1500", "--patience=1500", "--checkpoint-seconds=30")
+LONG_TRIAL = ("--trials=1", "--epochs=200", "--patience=200", "--checkpoint-seconds=30")
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,7 @@ def test_a_database_that_is_gone_while_trials_are_open_is_restored_with_its_queu
     broken.assert_at_one()
 
 
+@pytest.mark.chaos
 def test_deleted_trial_files_come_back_from_storage(done):
     before = contents(done.files.trials)
     shutil.rmtree(done.files.trials)
@@ -108,7 +109,7 @@ def test_deleted_trial_files_come_back_from_storage(done):
     done.assert_at_one()
 
 
-@pytest.mark.parametrize("n_lengths", [2, pytest.param(40, marks=LONG)])
+@pytest.mark.parametrize("n_lengths", [1, pytest.param(40, marks=LONG)])
 def test_torn_files_of_every_kind(done, n_lengths):
     """At each step all files but the database are torn at once, each at its share of its length."""
     results = done.results()
@@ -141,7 +142,7 @@ def test_torn_files_of_every_kind(done, n_lengths):
     done.assert_at_one()
 
 
-@pytest.mark.parametrize("n_lengths", [2, pytest.param(40, marks=LONG)])
+@pytest.mark.parametrize("n_lengths", [pytest.param(40, marks=LONG)])
 def test_a_torn_database_is_a_clear_error_and_is_restored_once_moved_away(done, n_lengths):
     before, data = everything(done.database), done.database.read_bytes()
     assert not list(done.out.glob("studies.db-*")), "closed databases have no log beside them"
@@ -189,6 +190,7 @@ def test_foreign_files_among_the_trials_are_moved_away(done):
     assert "seed is 5 and was 0" in refused.stderr
 
 
+@pytest.mark.chaos
 def test_two_sides_that_disagree_are_both_left_and_it_is_said(done):
     record = json.loads(done.files.trial(2).read_text())
     record["value"] += 1.0

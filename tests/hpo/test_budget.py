@@ -88,10 +88,11 @@ def test_lists_are_sorted_and_without_repeats():
 
 
 def test_counts_for_people():
-    assert [format_count(n) for n in (999, 884_123, 999_600, 1_999_021, 226_000_000)] == [
+    assert [format_count(n) for n in (999, 884_123, 999_600, 1_999_021, 226_000_000, 3_300_000_000_000)] == [
         "999",
         "884k",
         "1.00M",
         "2.00M",
         "226M",
+        "3.30T",
     ]

@@ -149,9 +149,9 @@ def test_bad_input_in_a_process_of_its_own(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written(tmp_path):
+def test_a_folder_that_cannot_be_written(tmp_path, tiny_arguments):
     (tmp_path / "outputs").write_text("a file")
-    done = hpo("run", "--trials", "1", cwd=tmp_path)
+    done = hpo("run", *tiny_arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert "out:" in done.stderr
 

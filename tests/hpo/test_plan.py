@@ -38,7 +38,7 @@ def draw_params(data, space):
 
 
 @pytest.mark.parametrize("name", SIZED)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(data=st.data())
 def test_every_point_of_the_space_lies_on_its_budget(name, data):
     plan = plan_of(name, (750_000, 2_000_000))
