@@ -8,7 +8,6 @@ from hypothesis import settings
 from hpo.data import prepare
 from hpo.data.base import DataRequest
 
-
 # The same examples in every run: a failure is the change's, and comes again.
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
