@@ -102,3 +102,5 @@ def compute(frame: pd.DataFrame, tier: str) -> pd.DataFrame:
     return pd.DataFrame(
         {name: indicator(frame) for name, indicator in TIERS[tier].items()}, index=frame.index
     )
+
+NEEDS_VIX = ("a50", "a100", "a200")
