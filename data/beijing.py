@@ -44,7 +44,7 @@ MEASURED = {
 }
 WIND = {"wd_east": "east part of where the wind comes from", "wd_north": "its north part"}
 
-_POINTS = "N NNE NE ENE E ESE SE SSE S SSW SW WSW W WNW NW NNW".split()
+_POINTS = ["N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW"]
 _ANGLES = {point: 2 * np.pi * i / len(_POINTS) for i, point in enumerate(_POINTS)}
 
 _LEGACY = ("No", "year", "month", "day", "hour", *MEASURED)

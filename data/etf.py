@@ -1,7 +1,8 @@
 """SPY, QQQ and DIA, daily (Yahoo Finance): the funds on the S&P 500, the NASDAQ 100 and the Dow Jones.
 
-Prices are split-adjusted, not dividend-adjusted, and reach to 2026-08; the VIX reaches to 2022-01-25, so tiers
-from a50 on, which need it, end there. An adjusted close is not used: it depends on the day of the download.
+Prices are split-adjusted, not dividend-adjusted, and reach to 2026-08; the VIX reaches to 2022-01-25, so
+tiers from a50 on, which need it, end there. An adjusted close is not used: it depends on the day of the
+download.
 
 Target: does the highest High of the next H days reach Close times (1 + threshold)?
 """

@@ -113,7 +113,9 @@ def _download(url: str, path: Path, part: Path) -> None:
         task = progress.add_task(path.name, total=None)
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                whole = _continue(url, part, lambda done, total: progress.update(task, completed=done, total=total))
+                whole = _continue(
+                    url, part, lambda done, total: progress.update(task, completed=done, total=total)
+                )
             except urllib.error.HTTPError as error:
                 if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                     raise
@@ -175,7 +177,9 @@ def _unpack_from(archive: IO[bytes], name: str, target: Path) -> bool:
 
 
 def _by_hand(form: DataFile) -> str:
-    return f"get it from {form.page} and put it at {cache_folder() / form.name}, or in the folder HPO_DATA_DIR"
+    return (
+        f"get it from {form.page} and put it at {cache_folder() / form.name}, or in the folder HPO_DATA_DIR"
+    )
 
 
 def joint_sha256(sums: Sequence[str]) -> str:

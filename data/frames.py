@@ -58,11 +58,12 @@ def regression_table(
         codes = None if codes is None else codes[known]
     times = filled.index.to_numpy().astype("datetime64[ns]")
     values = filled.to_numpy(dtype=np.float64)
-    channels = tuple(filled.columns.get_indexer(list(targets)).tolist())
+    names = tuple(filled.columns)
+    channels = tuple(names.index(name) for name in targets)
     return Table(
         timestamps=times,
         features=values,
-        channel_names=tuple(filled.columns),
+        channel_names=names,
         target_values=values[:, channels],
         target_names=tuple(targets),
         target_offsets=tuple(range(1, request.horizon + 1)),

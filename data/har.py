@@ -20,10 +20,11 @@ PAGE = "https://archive.ics.uci.edu/dataset/240/human+activity+recognition+using
 WINDOW, STRIDE = 128, 64
 ACTIVITIES = ("walking", "walking upstairs", "walking downstairs", "sitting", "standing", "laying")
 TEST_SUBJECTS = (2, 4, 9, 10, 12, 13, 18, 20, 24)
-"""The official ones; the other 21 train. The last three of those validate here: the original has no such part."""
+"""The official ones; the other 21 train."""
 
 SUBJECTS = tuple(str(subject) for subject in range(1, 31))
 VAL_SUBJECTS = (28, 29, 30)
+"""The last three of the official training subjects: the original has no validation part."""
 
 SEGMENTS = DataFile(
     name="uci_har_segments.npz",

@@ -14,24 +14,26 @@ from .base import DataFile, DataRequest, DatasetSpec, Table
 from .fetch import locate
 from .frames import regression_table
 
-PAGE = "https://www.bgc-jena.mpg.de/wetter (as one file: jena_climate_2009_2016.csv of the Keras documentation)"
+PAGE = (
+    "https://www.bgc-jena.mpg.de/wetter (as one file: jena_climate_2009_2016.csv of the Keras documentation)"
+)
 SENTINEL = -9999.0
-WIND, GUST = "wv (m/s)", "max. wv (m/s)"
+WIND, GUST = "wv", "max. wv"
 CHANNELS = {
-    "p (mbar)": "mbar",
-    "T (degC)": "degC",
-    "Tpot (K)": "K",
-    "Tdew (degC)": "degC",
-    "rh (%)": "%",
-    "VPmax (mbar)": "mbar",
-    "VPact (mbar)": "mbar",
-    "VPdef (mbar)": "mbar",
-    "sh (g/kg)": "g/kg",
-    "H2OC (mmol/mol)": "mmol/mol",
-    "rho (g/m**3)": "g/m**3",
+    "p": "mbar",
+    "T": "degC",
+    "Tpot": "K",
+    "Tdew": "degC",
+    "rh": "%",
+    "VPmax": "mbar",
+    "VPact": "mbar",
+    "VPdef": "mbar",
+    "sh": "g/kg",
+    "H2OC": "mmol/mol",
+    "rho": "g/m**3",
     WIND: "m/s",
     GUST: "m/s",
-    "wd (deg)": "deg",
+    "wd": "deg",
 }
 
 TEN_MINUTES = (
@@ -63,7 +65,7 @@ def read(path: str, minutes: int) -> pd.DataFrame:
     times = pd.to_datetime(frame.pop("Date Time"), format="%d.%m.%Y %H:%M:%S")
     frame = frame.set_axis(pd.DatetimeIndex(times), axis=0)
     frame = frame[~frame.index.duplicated()].sort_index()
-    frame = frame[list(CHANNELS)]
+    frame = frame.rename(columns=lambda name: name.split(" (")[0])[list(CHANNELS)]
     # A repeated block stands half an hour beside the grid of the sub-sample: keep the grid.
     frame = frame[_on_grid(frame.index, pd.Timedelta(minutes=minutes))]
     frame = frame.mask(frame == SENTINEL)
@@ -93,7 +95,7 @@ def load(minutes: int, request: DataRequest) -> Table:
     table = regression_table(
         frame,
         request,
-        targets=request.target or ("T (degC)",),
+        targets=request.target or ("T",),
         sha256=sha256,
         frequency="hour" if minutes == 60 else "10 minutes",
         step=None if request.split == legacy.NAME else pd.Timedelta(minutes=minutes),

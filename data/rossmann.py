@@ -1,4 +1,4 @@
-"""Rossmann Store Sales (Kaggle 2015): daily sales of 1,115 drug stores, 2013-01 to 2015-07, one store a group.
+"""Rossmann Store Sales (Kaggle 2015): daily sales of 1,115 drug stores, 2013-01 to 2015-07; a store a group.
 
 Sales, customers and the day's conditions are joined with what is known of the store. Closed days stay, with
 sales of 0. The competition's test file has no sales and is not used.
@@ -29,7 +29,7 @@ STORE = DataFile(
 )
 
 STORES = tuple(str(store) for store in range(1, 1116))
-MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sept Oct Nov Dec".split()
+MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sept", "Oct", "Nov", "Dec"]
 
 CHANNELS = {
     "sales": "turnover a day, currency not stated",
@@ -81,7 +81,7 @@ def load(request: DataRequest) -> Table:
 
 def _channels(days: pd.DataFrame, stores: pd.DataFrame) -> pd.DataFrame:
     """The channels of each day of each store; a row of ``days`` for each."""
-    row = stores.index.get_indexer(days["Store"])
+    row = stores.index.get_indexer(pd.Index(days["Store"]))
     date = pd.DatetimeIndex(days["Date"])
     angle = 2 * np.pi * (days["DayOfWeek"].to_numpy() - 1) / 7
     holiday = days["StateHoliday"].to_numpy()
@@ -114,9 +114,7 @@ def _competitor_opened(stores: pd.DataFrame) -> npt.NDArray[np.datetime64]:
     return opened.to_numpy().astype("datetime64[ns]")
 
 
-def _promo2(
-    stores: pd.DataFrame, row: npt.NDArray[np.intp], date: pd.DatetimeIndex
-) -> npt.NDArray[np.bool_]:
+def _promo2(stores: pd.DataFrame, row: npt.NDArray[np.intp], date: pd.DatetimeIndex) -> npt.NDArray[np.bool_]:
     """Whether the month is one in which the store's repeated promotion begins anew, once it takes part."""
     takes_part = stores["Promo2"].to_numpy() == 1
     week = stores["Promo2SinceWeek"].fillna(1).astype(int)

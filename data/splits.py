@@ -1,9 +1,9 @@
 """How rows are divided into training, validation and test parts.
 
-A rule cuts the rows; what holds for every rule is done once, in :func:`split`: at each cut the rows
-that a target looks ahead are left out, and a window belongs to a part only if all its input rows, and all rows its target looks at,
-lie inside one range of the part and inside one segment. So no two parts share a row, and no window crosses
-from one group, or over a gap.
+A rule cuts the rows; what holds for every rule is done once, in :func:`split`: at each cut the rows that a
+target looks ahead are left out, and a window belongs to a part only if all its input rows, and all rows its
+target looks at, lie inside one range of the part and inside one segment. So no two parts share a row, and no
+window crosses from one group to another, or over a gap.
 
 Several groups (stations, stores) are cut at the same moments, so that no group's training rows stand beside
 another's validation rows in time.
@@ -60,9 +60,10 @@ def scattered(table: Table, request: DataRequest) -> Parts:
     least = CHUNK_WINDOWS * length + request.horizon  # one horizon is left out at its edge
     n_blocks = int(len(times) * min(VAL_FRACTION, TEST_FRACTION) / least)
     if n_blocks == 0:
+        needed = math.ceil(least / min(VAL_FRACTION, TEST_FRACTION))
         raise ValueError(
-            f"a scattered split with a context of {request.context_length} and a horizon of {request.horizon} "
-            f"needs about {math.ceil(least / min(VAL_FRACTION, TEST_FRACTION)):,} rows, got {len(times):,}"
+            f"a scattered split with a context of {request.context_length} and a horizon of "
+            f"{request.horizon} needs about {needed:,} rows, got {len(times):,}"
         )
     train = (1 - VAL_FRACTION - TEST_FRACTION) / 2
     block = (("train", train), ("val", VAL_FRACTION), ("train", train), ("test", TEST_FRACTION))
@@ -209,9 +210,7 @@ def group_rows(table: Table) -> list[RowRange]:
     return list(pairwise(edges))
 
 
-def window_ends(
-    ranges: Sequence[RowRange], context_length: int, look_ahead: int
-) -> npt.NDArray[np.int64]:
+def window_ends(ranges: Sequence[RowRange], context_length: int, look_ahead: int) -> npt.NDArray[np.int64]:
     """Last input rows of all windows whose inputs and targets lie inside one of the ranges."""
     ends = [np.arange(start + context_length - 1, stop - look_ahead) for start, stop in ranges]
     return np.concatenate([np.empty(0), *ends]).astype(np.int64)

@@ -1,8 +1,8 @@
 """Data made from a seed: series with a known law, and tabular sets without time.
 
-Drift, shock, regime switch and the rotating moons come from the ``psann`` package. A tabular set has one row a
-sample, each a segment of its own, so that its context is 1; its rows are drawn in random order, and a time of
-one row a second only numbers them.
+Drift, shock, regime switch and the rotating moons come from the ``psann`` package. A tabular set has one row
+a sample, each a segment of its own, so that its context is 1; its rows are drawn in random order, and a time
+of one row a second only numbers them.
 """
 
 import functools
@@ -75,7 +75,13 @@ def classification_clusters(seed: int) -> tuple[Array, Array]:
     from sklearn.datasets import make_classification
 
     x, y = make_classification(
-        N_ROWS, n_features=10, n_informative=6, n_redundant=2, n_classes=4, n_clusters_per_class=2, random_state=seed
+        N_ROWS,
+        n_features=10,
+        n_informative=6,
+        n_redundant=2,
+        n_classes=4,
+        n_clusters_per_class=2,
+        random_state=seed,
     )
     return x, y.astype(np.float64)
 
