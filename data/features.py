@@ -25,9 +25,9 @@ _PAGE_HEAD = """\
 # Feature tiers
 
 OHLCV come with each tier, the VIX from a50 on. Row t of every indicator uses rows up to t alone
-(tests/data/test_features.py). Days are trading days. The table is `data/tier_a20.py` to `data/tier_a200.py`:
+(tests/data/test_tiers.py). Days are trading days. The table is `data/tier_a20.py` to `data/tier_a200.py`:
 TA-Lib has the indicator, or pandas computes it. This page is made from it by
-`python tests/data/test_features.py`.
+`python tests/data/test_tiers.py`.
 """
 
 

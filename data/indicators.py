@@ -139,8 +139,7 @@ def qqe(
 ) -> tuple[pd.Series, pd.Series]:
     """Quantitative qualitative estimation (Livshin): the smoothed RSI, and a band that trails behind it.
 
-    The band keeps a distance of ``factor`` times the doubly smoothed absolute change, and moves only towards
-    the line until the line crosses it.
+    The band is ``factor`` times the doubly smoothed absolute change away, and trails as :func:`_trailing` does.
     """
     fast = talib.EMA(rsi, smoothing)
     wilder = 2 * n - 1
@@ -149,16 +148,23 @@ def qqe(
 
 
 def _trailing(line: pd.Series, lower: pd.Series, upper: pd.Series) -> pd.Series:
-    """The lower bound's highest value while the line is above it, the upper bound's lowest while below."""
-    values, low, high = line.to_numpy(), lower.to_numpy(), upper.to_numpy()
+    """A stop behind a line: the lower band while the line is above it, the upper one while it is below.
+
+    Each band moves only towards the line, until the line has crossed it.
+    """
+    values, low, high = line.to_numpy(), lower.to_numpy().copy(), upper.to_numpy().copy()
     trail = np.full(len(values), np.nan)
-    begin = int(np.argmax(~np.isnan(low))) if (~np.isnan(low)).any() else len(low)
-    for t in range(begin, len(values)):
-        before, last = (trail[t - 1], values[t - 1]) if t > begin else (low[t], values[t])
-        if values[t] > before:
-            trail[t] = max(low[t], before) if last > before else low[t]
-        else:
-            trail[t] = min(high[t], before) if last <= before else high[t]
+    known = np.flatnonzero(~np.isnan(low))
+    rising = True
+    for t in known:
+        if t > known[0]:
+            broken_low, broken_high = values[t] < low[t - 1], values[t] > high[t - 1]
+            if values[t - 1] >= low[t - 1]:
+                low[t] = max(low[t], low[t - 1])
+            if values[t - 1] <= high[t - 1]:
+                high[t] = min(high[t], high[t - 1])
+            rising = not broken_low if rising else bool(broken_high)
+        trail[t] = low[t] if rising else high[t]
     return pd.Series(trail, index=line.index)
 
 

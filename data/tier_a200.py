@@ -223,9 +223,9 @@ A200: Tier = {
             when(p["volume_ratio_20d"] > 1, p["volume_ratio_20d"]).rolling(20).sum(),
         ),
     ),
-    "trading_day_of_week": ("0 Monday to 4 Friday", lambda p: p.series(p.dates.dayofweek)),
-    "is_monday": ("1 on Mondays", lambda p: p.series(p.dates.dayofweek == 0)),
-    "is_friday": ("1 on Fridays", lambda p: p.series(p.dates.dayofweek == 4)),
+    "trading_day_of_week": ("0 Monday to 4 Friday", lambda p: p.series(p.dates.day_of_week)),
+    "is_monday": ("1 on Mondays", lambda p: p.series(p.dates.day_of_week == 0)),
+    "is_friday": ("1 on Fridays", lambda p: p.series(p.dates.day_of_week == 4)),
     "days_to_month_end": (
         "calendar days to the month's last",
         lambda p: p.series(p.dates.days_in_month - p.dates.day),

@@ -91,10 +91,14 @@ def test_parts_share_no_row_and_edges_are_purged(monkeypatch, name, rule):
         assert len(ends) > 0
         first, last = ends - data.context_length + 1, ends + ahead
         used[part] = rows_of(table, first, last)
-        wide[part] = rows_of(table, np.maximum(first - ahead, low[ends]), np.minimum(last + ahead, high[ends]))
+        wide[part] = rows_of(
+            table, np.maximum(first - ahead, low[ends]), np.minimum(last + ahead, high[ends])
+        )
         assert not (used[part] & ~in_ranges(table, data.splits.rows[part])).any()
     for part, other in (("train", "val"), ("train", "test"), ("val", "test")):
-        assert not (wide[part] & used[other]).any(), "the rows that a target looks ahead lie between two parts"
+        assert not (wide[part] & used[other]).any(), (
+            "the rows that a target looks ahead lie between two parts"
+        )
         shared = in_ranges(table, data.splits.rows[part]) & in_ranges(table, data.splits.rows[other])
         assert not shared.any()
 
