@@ -4,12 +4,24 @@ from dataclasses import replace
 
 import numpy as np
 
-from . import scaling, sp500, table
-from .base import DataRequest, DatasetSpec, ForecastData, RowRange, Splits
-from .splits import split
+from . import beijing, eaf, etf, ett, har, jena, rossmann, scaling, sp500, synthetic, table
+from .base import DataRequest, DatasetSpec, ForecastData, RowRange, Splits, Table
+from .splits import check_name, split
 
 DATASETS: dict[str, DatasetSpec] = {
     "sp500": sp500.SPEC,
+    "spy": etf.SPY,
+    "qqq": etf.QQQ,
+    "dia": etf.DIA,
+    "jena": jena.JENA,
+    "jena_hourly": jena.JENA_HOURLY,
+    "beijing": beijing.SPEC,
+    "eaf": eaf.SPEC,
+    "har": har.SPEC,
+    "rossmann": rossmann.SPEC,
+    "etth1": ett.ETTH1,
+    "ettm1": ett.ETTM1,
+    **{spec.name: spec for spec in synthetic.SPECS},
 }
 
 
@@ -23,19 +35,50 @@ def prepare(name: str, request: DataRequest) -> ForecastData:
     Raises:
         ValueError: The data set cannot serve the request.
     """
+    spec, request = _check(name, request)
+    return _assemble(name, request, spec.load(request))
+
+
+def prepare_folds(name: str, request: DataRequest) -> tuple[ForecastData, ...]:
+    """The k folds of a walk-forward split, each scaled by its own training rows; read once.
+
+    Raises:
+        ValueError: The data set cannot serve the request.
+    """
+    spec, request = _check(name, replace(request, split="walk-forward"))
+    loaded = spec.load(request)
+    return tuple(_assemble(name, replace(request, fold=fold), loaded) for fold in range(request.n_folds))
+
+
+def _check(name: str, request: DataRequest) -> tuple[DatasetSpec, DataRequest]:
+    """The data set, and the request with its defaults, if the data set offers what is asked."""
     spec = DATASETS[name] if request.path is None else table.SPEC
     if request.task not in (None, *spec.tasks):
         raise ValueError(f"task {request.task!r} is not offered; valid: {', '.join(spec.tasks)}")
-    loaded = spec.load(request)
-    splits = split(
-        request.split, len(loaded.features), request.context_length, request.horizon, loaded.segments
-    )
+    if request.path is None:
+        for target in request.target:
+            if target not in spec.targets:
+                valid = ", ".join(spec.targets) or "its own alone"
+                raise ValueError(f"target {target!r} is not offered; valid: {valid}")
+    if request.groups and spec.groups is None:
+        raise ValueError(f"there are no groups to choose from, got {', '.join(request.groups)}")
+    rule = spec.splits[0] if request.split is None else request.split
+    check_name(rule, spec.splits)
+    return spec, replace(request, split=rule)
+
+
+def _assemble(name: str, request: DataRequest, loaded: Table) -> ForecastData:
+    assert request.split is not None
+    splits = split(request.split, loaded, request)
     if request.limit is not None:
-        splits = _latest(splits, request.limit, request.context_length)
-    mean, std = scaling.fit(loaded.features, splits.rows["train"])
-    target_mean, target_std = np.zeros(1), np.ones(1)
-    if loaded.task == "regression":
-        target_mean, target_std = scaling.fit(loaded.target_values, splits.rows["train"])
+        splits = _latest(splits, loaded, request)
+    n_channels, n_targets = loaded.features.shape[1], loaded.target_values.shape[1]
+    mean, std = np.zeros(n_channels), np.ones(n_channels)
+    target_mean, target_std = np.zeros(n_targets), np.ones(n_targets)
+    if not loaded.leaks:
+        mean, std = scaling.fit(loaded.features, splits.rows["train"])
+        if loaded.task == "regression":
+            target_mean, target_std = scaling.fit(loaded.target_values, splits.rows["train"])
     return ForecastData(
         name=name,
         context_length=request.context_length,
@@ -51,11 +94,14 @@ def prepare(name: str, request: DataRequest) -> ForecastData:
     )
 
 
-def _latest(splits: Splits, limit: int, context_length: int) -> Splits:
-    """Keep the latest training windows, and only the rows from the first of them on."""
-    train = splits.train[-limit:]
-    first = int(train[0]) - context_length + 1
-    rows: tuple[RowRange, ...] = tuple(
-        (max(start, first), stop) for start, stop in splits.rows["train"] if stop > first
-    )
-    return replace(splits, train=train, rows={**splits.rows, "train": rows})
+def _latest(splits: Splits, loaded: Table, request: DataRequest) -> Splits:
+    """Keep the latest training windows, and of each range only the rows from the first of them on."""
+    assert request.limit is not None
+    by_time = np.argsort(loaded.timestamps[splits.train], kind="stable")
+    train = np.sort(splits.train[by_time[-request.limit :]])
+    rows: list[RowRange] = []
+    for start, stop in splits.rows["train"]:
+        i = int(np.searchsorted(train, start))
+        if i < len(train) and train[i] < stop:
+            rows.append((max(start, int(train[i]) - request.context_length + 1), stop))
+    return replace(splits, train=train, rows={**splits.rows, "train": tuple(rows)})

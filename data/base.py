@@ -3,7 +3,7 @@
 Legend: T rows, C channels, H horizon, K target columns, N windows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-Task = Literal["binary", "regression"]
+Task = Literal["binary", "regression", "multiclass"]
 RowRange = tuple[int, int]
 """First row and one past the last."""
 
@@ -26,10 +26,16 @@ class DataRequest:
         task: None takes the data set's own.
         threshold: The rise that makes a binary label true, as a fraction (0.01 is 1 %).
         features: Feature tier, where the data set has tiers.
-        split: Name of the split rule.
+        split: Name of the split rule; None takes the data set's own.
+        n_folds: Folds of a walk-forward split (``[data] folds`` in a study file, ``--folds``).
+        fold: Which of them, from 0; None takes the last, which trains on most rows (``fold``, ``--fold``).
+        groups: Stations, stores, heats or subjects to keep, in this order; "all" takes every one, empty the
+            data set's own choice (``groups = "Guanyuan,Tiantan"``, ``--groups``). A group split holds out the
+            last ones.
+        data_seed: Seed of synthetic data (``data_seed``, ``--data-seed``).
         limit: At most this many training windows, the latest ones; None takes all.
         path: The file, for a user's own table.
-        target: Target columns; empty takes the data set's own.
+        target: Target columns, of a file or of the data set's choices; empty takes the data set's own.
         time: The timestamp column, for a user's own table; None finds it.
         season: Rows in a season; None finds it.
     """
@@ -39,7 +45,11 @@ class DataRequest:
     task: Task | None = None
     threshold: float = 0.01
     features: str = "a20"
-    split: str = "contiguous"
+    split: str | None = None
+    n_folds: int = 5
+    fold: int | None = None
+    groups: tuple[str, ...] = ()
+    data_seed: int = 0
     limit: int | None = None
     path: Path | None = None
     target: tuple[str, ...] = ()
@@ -49,24 +59,33 @@ class DataRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A loaded data set before windows: model-ready numbers in time order.
+    """A loaded data set before windows: model-ready numbers, group after group, each in time order.
 
     The forecast made at the end of row t is of ``target_values[t + offset]`` for each target offset.
 
     Attributes:
-        timestamps: Time of each row, datetime64[ns], strictly increasing, shape (T,).
+        timestamps: Time of each row, datetime64[ns], strictly increasing within a group, shape (T,).
         features: Model inputs, unscaled, no NaN, shape (T, C).
         channel_names: The C names.
         target_values: What is forecast, shape (T, K). Binary: the label known H rows after row t, NaN
-            in the last H rows. Regression: the observed target columns.
+            in the last H rows. Regression: the observed target columns. Multi-class: class indices.
         target_names: The K names.
-        target_offsets: (0,) for binary, since a label already looks ahead; 1 to H for regression.
-        target_channels: Where the K target columns stand among the channels; empty for binary.
+        target_offsets: (0,) for labels, which stand at the row that forecasts them; 1 to H for regression.
+        target_channels: Where the K target columns stand among the channels; empty for labels.
         task: What the targets are.
         sha256: Of the file's bytes, or of the values where there is no file.
         frequency: Such as "1 business day".
         segments: Row ranges without a gap in time; no window crosses from one to another.
         season: Rows in a season, if the series has one.
+        class_names: Names of the classes that a multi-class target counts from 0.
+        groups: Which of ``group_names`` each row belongs to, shape (T,), ascending; None is one group. The
+            rows of a group stand together, and no segment holds rows of two.
+        group_names: Names of the groups, in the order of their rows.
+        usable: Where a window may end, shape (T,); None is everywhere. False where a target was not
+            measured, or where the windows are given and this is none.
+        look_ahead: Rows after a window's end that its target looks at; None is H.
+        official: Row ranges of "train", "val" and "test" as the publisher or the literature has them.
+        leaks: The values are scaled already, by a protocol that lets the test part leak; kept as they are.
     """
 
     timestamps: npt.NDArray[np.datetime64]
@@ -81,6 +100,31 @@ class Table:
     frequency: str
     segments: tuple[RowRange, ...]
     season: int | None = None
+    class_names: tuple[str, ...] = ()
+    groups: npt.NDArray[np.int32] | None = None
+    group_names: tuple[str, ...] = ()
+    usable: npt.NDArray[np.bool_] | None = None
+    look_ahead: int | None = None
+    official: Mapping[str, tuple[RowRange, ...]] | None = None
+    leaks: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataFile:
+    """One file of a data set, in one form.
+
+    Attributes:
+        name: Of the file, in HPO_DATA_DIR or in the cache.
+        sha256: Of its bytes; None where they differ from user to user, such as a longer download.
+        url: Where it is fetched from, as it is or inside a .zip; None where the publisher wants a log-in or
+            nothing could check it.
+        page: Where a person gets it.
+    """
+
+    name: str
+    sha256: str | None
+    page: str
+    url: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +143,11 @@ class DatasetSpec:
         n_rows: Rows of the raw series, for the catalogue; None if it depends on the file.
         load: Reads the data and computes features and targets. Raises ValueError on data or a
             request it cannot serve.
+        splits: Split rules it offers, the default one first.
+        targets: Columns that may be chosen as targets; empty where there is no choice.
+        groups: What its groups are, such as "station"; None where there is one series.
+        window: A context_length and a horizon that suit it.
+        files: The files it reads; each is a choice of forms of the same data, the first is preferred.
     """
 
     name: str
@@ -111,6 +160,11 @@ class DatasetSpec:
     target: str
     n_rows: int | None
     load: Callable[[DataRequest], Table]
+    splits: tuple[str, ...] = ("contiguous", "scattered", "year", "walk-forward")
+    targets: tuple[str, ...] = ()
+    groups: str | None = None
+    window: tuple[int, int] = (80, 1)
+    files: tuple[tuple[DataFile, ...], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,12 +177,14 @@ class Splits:
         test: Of the test part.
         rows: The row ranges of each part ("train", "val", "test"). Every input row of a part's
             windows, and every row their targets look at, lies inside one of its ranges.
+        leaks: The parts share rows, as a protocol of old has it.
     """
 
     train: npt.NDArray[np.int64]
     val: npt.NDArray[np.int64]
     test: npt.NDArray[np.int64]
     rows: dict[str, tuple[RowRange, ...]]
+    leaks: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,9 +196,9 @@ class ForecastData:
         context_length: Rows of history in a window.
         horizon: Rows ahead that are forecast.
         features: Scaled inputs, float32, shape (T, C).
-        target_values: Scaled targets, float32, shape (T, K); binary labels stay 0 and 1.
-        target_mean: Subtracted from the targets, shape (K,); zeros for binary.
-        target_std: Divided out of the targets, shape (K,); ones for binary.
+        target_values: Scaled targets, float32, shape (T, K); labels stay as they are.
+        target_mean: Subtracted from the targets, shape (K,); zeros for labels.
+        target_std: Divided out of the targets, shape (K,); ones for labels.
         table: Where all this comes from, unscaled.
         splits: Train, validation and test windows.
         feature_mean: Subtracted from the features, from training rows only, shape (C,).

@@ -1,19 +1,28 @@
 """How rows are divided into training, validation and test parts.
 
-A window belongs to a part only if all its input rows, and all rows its target looks at, lie inside one
-range of the part; at least ``horizon`` rows are left out at every edge. So no two parts share a row.
+A rule cuts the rows; what holds for every rule is done once, in :func:`split`: at each cut the rows that a
+target looks ahead are left out, and a window belongs to a part only if all its input rows, and all rows its
+target looks at, lie inside one range of the part and inside one segment. So no two parts share a row, and no
+window crosses from one group to another, or over a gap.
+
+Several groups (stations, stores) are cut at the same moments, so that no group's training rows stand beside
+another's validation rows in time.
 
 Legend: T rows, L context_length, H horizon.
 """
 
 import difflib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from .base import RowRange, Splits
+from .base import DataRequest, RowRange, Splits, Table
+from .legacy import NAME as LEGACY
+from .legacy import legacy_splits
 
 VAL_FRACTION = 0.15
 TEST_FRACTION = 0.15
@@ -21,23 +30,23 @@ TEST_FRACTION = 0.15
 CHUNK_WINDOWS = 5
 """A scattered chunk holds at least this many times context + horizon rows, else few windows are left."""
 
-SplitRule = Callable[[int, int, int], dict[str, list[RowRange]]]
-"""(n_rows, context_length, horizon) to the row ranges of each part, edges purged."""
+LEAST_YEAR = 0.25
+"""A year with a smaller share of the fullest year's rows counts to the year beside it."""
+
+Parts = dict[str, list[RowRange]]
+SplitRule = Callable[[Table, DataRequest], Parts]
+"""The row ranges of each part, in order, before rows are left out at the cuts."""
 
 
-def contiguous(n_rows: int, context_length: int, horizon: int) -> dict[str, list[RowRange]]:
-    """The first 70 % of rows train, the next 15 % validate, the last 15 % test."""
-    del context_length  # the same for every context
-    val_start = round(n_rows * (1 - VAL_FRACTION - TEST_FRACTION))
-    test_start = round(n_rows * (1 - TEST_FRACTION))
-    return {
-        "train": [(0, val_start)],
-        "val": [(val_start + horizon, test_start)],
-        "test": [(test_start + horizon, n_rows)],
-    }
+def contiguous(table: Table, request: DataRequest) -> Parts:
+    """The first 70 % of time train, the next 15 % validate, the last 15 % test."""
+    del request
+    times = np.sort(table.timestamps)
+    val, test = (_at(times, share) for share in (1 - VAL_FRACTION - TEST_FRACTION, 1 - TEST_FRACTION))
+    return _cut(table, [("train", None), ("val", val), ("test", test)])
 
 
-def scattered(n_rows: int, context_length: int, horizon: int) -> dict[str, list[RowRange]]:
+def scattered(table: Table, request: DataRequest) -> Parts:
     """Validation and test chunks spread evenly over the whole history, training rows between them.
 
     The history is cut into equal blocks, as many as chunks of 5 x (context + horizon) rows allow. Each block
@@ -46,72 +55,196 @@ def scattered(n_rows: int, context_length: int, horizon: int) -> dict[str, list[
     Raises:
         ValueError: Not even one block of such chunks fits.
     """
-    least = CHUNK_WINDOWS * (context_length + horizon) + horizon  # one horizon is left out at its edge
-    n_blocks = int(n_rows * min(VAL_FRACTION, TEST_FRACTION) / least)
+    times = np.unique(table.timestamps)
+    length = request.context_length + request.horizon
+    least = CHUNK_WINDOWS * length + request.horizon  # one horizon is left out at its edge
+    n_blocks = int(len(times) * min(VAL_FRACTION, TEST_FRACTION) / least)
     if n_blocks == 0:
+        needed = math.ceil(least / min(VAL_FRACTION, TEST_FRACTION))
         raise ValueError(
-            f"a scattered split with a context of {context_length} and a horizon of {horizon} needs about "
-            f"{math.ceil(least / min(VAL_FRACTION, TEST_FRACTION)):,} rows, got {n_rows:,}"
+            f"a scattered split with a context of {request.context_length} and a horizon of "
+            f"{request.horizon} needs about {needed:,} rows, got {len(times):,}"
         )
-    parts: dict[str, list[RowRange]] = {"train": [], "val": [], "test": []}
-    train_fraction = (1 - VAL_FRACTION - TEST_FRACTION) / 2
-    order = (
-        ("train", train_fraction),
-        ("val", VAL_FRACTION),
-        ("train", train_fraction),
-        ("test", TEST_FRACTION),
-    )
+    train = (1 - VAL_FRACTION - TEST_FRACTION) / 2
+    block = (("train", train), ("val", VAL_FRACTION), ("train", train), ("test", TEST_FRACTION))
+    cuts: list[tuple[str, np.datetime64 | None]] = []
     position = 0.0
     for _ in range(n_blocks):
-        for part, fraction in order:
-            start, stop = round(position), round(position + fraction * n_rows / n_blocks)
-            # The rows left out at an edge are taken from the start of what follows it.
-            parts[part].append((start + horizon if start else 0, stop))
-            position += fraction * n_rows / n_blocks
+        for part, fraction in block:
+            cuts.append((part, _at(times, position) if cuts else None))
+            position += fraction / n_blocks
+    return _cut(table, cuts)
+
+
+def by_year(table: Table, request: DataRequest) -> Parts:
+    """The last calendar year tests, the one before validates, earlier ones train.
+
+    A year of which less than a quarter is there counts to the year beside it.
+
+    Raises:
+        ValueError: There are fewer than three years.
+    """
+    del request
+    years, counts = np.unique(pd.DatetimeIndex(table.timestamps).year, return_counts=True)
+    whole = years[counts >= LEAST_YEAR * counts.max()]
+    if len(whole) < 3:
+        found = ", ".join(str(year) for year in whole)
+        raise ValueError(f"a split by year needs three years of data, got {found}")
+    val, test = (np.datetime64(f"{year}-01-01") for year in whole[-2:])
+    return _cut(table, [("train", None), ("val", val), ("test", test)])
+
+
+def by_group(table: Table, request: DataRequest) -> Parts:
+    """Whole groups: the last 15 % of them test, the 15 % before validate, the others train.
+
+    Groups are taken by the time they begin; those that begin together, in the order they were asked for.
+
+    Raises:
+        ValueError: There are fewer than three groups.
+    """
+    del request
+    runs = group_rows(table)
+    if len(runs) < 3:
+        raise ValueError(f"a split by group needs three groups at least, got {len(runs)}; give more groups")
+    begin = table.timestamps[[start for start, _ in runs]]
+    order = np.argsort(begin, kind="stable")
+    n_val, n_test = (max(1, round(len(runs) * share)) for share in (VAL_FRACTION, TEST_FRACTION))
+    train, val, test = np.split(order, [len(runs) - n_val - n_test, len(runs) - n_test])
+    return {
+        part: [runs[i] for i in sorted(chosen.tolist())]
+        for part, chosen in (("train", train), ("val", val), ("test", test))
+    }
+
+
+def official(table: Table, request: DataRequest) -> Parts:
+    """The parts that the publisher or the literature has.
+
+    Raises:
+        ValueError: The data set has none.
+    """
+    del request
+    if table.official is None:
+        raise ValueError("these data have no official split")
+    return {part: list(ranges) for part, ranges in table.official.items()}
+
+
+def walk_forward(table: Table, request: DataRequest) -> Parts:
+    """One fold of k: train on all rows up to a moment, validate on the stretch after it (expanding window).
+
+    The first 85 % of time are cut into k + 1 equal stretches; fold i trains on the first i + 1 of them and
+    validates on the next. The last 15 % test, the same for every fold.
+
+    Raises:
+        ValueError: There is no such fold.
+    """
+    n_folds = request.n_folds
+    fold = n_folds - 1 if request.fold is None else request.fold
+    if n_folds < 1 or not 0 <= fold < n_folds:
+        raise ValueError(f"fold must be 0 to {n_folds - 1} of {n_folds} folds, got {fold}")
+    times = np.sort(table.timestamps)
+    edges = [_at(times, (1 - TEST_FRACTION) * (i + 1) / (n_folds + 1)) for i in range(n_folds + 1)]
+    # The stretches after the fold's validation rows, if any, are of no part.
+    cuts = [("train", None), ("val", edges[fold]), ("later", edges[fold + 1]), ("test", edges[-1])]
+    parts = _cut(table, cuts)
+    del parts["later"]
     return parts
 
 
-SPLITS: dict[str, SplitRule] = {"contiguous": contiguous, "scattered": scattered}
+SPLITS: dict[str, SplitRule] = {
+    "contiguous": contiguous,
+    "scattered": scattered,
+    "year": by_year,
+    "group": by_group,
+    "official": official,
+    "walk-forward": walk_forward,
+}
 
 
-def split(name: str, n_rows: int, context_length: int, horizon: int, segments: Sequence[RowRange]) -> Splits:
-    """Divide rows by a rule, without a window across a gap.
+def split(name: str, table: Table, request: DataRequest) -> Splits:
+    """Divide a table's rows by a rule.
 
     Args:
         name: Name of the rule.
-        n_rows: Rows in time order, T.
-        context_length: Rows of history in a window, L.
-        horizon: Rows that a target looks ahead, H; also the rows left out at each edge.
-        segments: Row ranges without a gap in time.
+        table: Its segments, groups, times and usable rows count.
+        request: Context, horizon and folds.
 
     Raises:
         ValueError: There is no such rule, or a part has no window.
     """
-    if name not in SPLITS:
-        near = difflib.get_close_matches(name, SPLITS, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"unknown split {name!r}: {hint}valid: {', '.join(SPLITS)}")
+    if name == LEGACY:
+        return legacy_splits(table, request)
+    check_name(name, SPLITS)
+    ahead = request.horizon if table.look_ahead is None else table.look_ahead
+    length = request.context_length + ahead
+    runs = group_rows(table)
     rows, ends = {}, {}
-    for part, ranges in SPLITS[name](n_rows, context_length, horizon).items():
-        usable = tuple(
-            piece for piece in _intersect(ranges, segments) if piece[1] - piece[0] >= context_length + horizon
-        )
-        if not usable:
-            raise ValueError(_too_short(part, n_rows, context_length, horizon, len(segments)))
-        rows[part], ends[part] = usable, window_ends(usable, context_length, horizon)
+    for part, ranges in SPLITS[name](table, request).items():
+        usable = _intersect(_purge(ranges, runs, ahead), table.segments)
+        rows[part] = tuple(piece for piece in usable if piece[1] - piece[0] >= length)
+        ends[part] = window_ends(rows[part], request.context_length, ahead)
+        if table.usable is not None:
+            ends[part] = ends[part][table.usable[ends[part]]]
+        if len(ends[part]) == 0:
+            raise ValueError(_too_short(part, table, request, longest=max(b - a for a, b in table.segments)))
     return Splits(train=ends["train"], val=ends["val"], test=ends["test"], rows=rows)
 
 
-def window_ends(ranges: Sequence[RowRange], context_length: int, horizon: int) -> npt.NDArray[np.int64]:
+def check_name(name: str, valid: Sequence[str] | Mapping[str, object]) -> None:
+    """Refuse a name of no split rule, naming the nearest.
+
+    Raises:
+        ValueError: It is not among the valid ones.
+    """
+    if name not in valid:
+        near = difflib.get_close_matches(name, valid, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(f"unknown split {name!r}: {hint}valid: {', '.join(valid)}")
+
+
+def group_rows(table: Table) -> list[RowRange]:
+    """The row range of each group."""
+    n_rows = len(table.timestamps)
+    if table.groups is None:
+        return [(0, n_rows)]
+    edges = [0, *(np.flatnonzero(np.diff(table.groups)) + 1).tolist(), n_rows]
+    return list(pairwise(edges))
+
+
+def window_ends(ranges: Sequence[RowRange], context_length: int, look_ahead: int) -> npt.NDArray[np.int64]:
     """Last input rows of all windows whose inputs and targets lie inside one of the ranges."""
-    ends = [np.arange(start + context_length - 1, stop - horizon) for start, stop in ranges]
-    return np.concatenate(ends).astype(np.int64)
+    ends = [np.arange(start + context_length - 1, stop - look_ahead) for start, stop in ranges]
+    return np.concatenate([np.empty(0), *ends]).astype(np.int64)
 
 
 def rows_needed(context_length: int, horizon: int) -> int:
     """About the fewest rows that give each part of a contiguous split a window."""
     smallest = min(VAL_FRACTION, TEST_FRACTION)
     return math.ceil((context_length + 2 * horizon) / smallest) + 1
+
+
+def _at(times: npt.NDArray[np.datetime64], share: float) -> np.datetime64:
+    """The moment that has a share of the times before it."""
+    moment: np.datetime64 = times[min(round(share * len(times)), len(times) - 1)]
+    return moment
+
+
+def _cut(table: Table, cuts: Sequence[tuple[str, np.datetime64 | None]]) -> Parts:
+    """Cut every group at the same moments: each part from its moment (None: the first) to the next one's."""
+    parts: Parts = {part: [] for part, _ in cuts}
+    moments = np.array([moment for _, moment in cuts[1:]], dtype="datetime64[ns]")
+    for start, stop in group_rows(table):
+        inner = start + np.searchsorted(table.timestamps[start:stop], moments)
+        edges = [start, *inner.tolist(), stop]
+        for (part, _), (low, high) in zip(cuts, pairwise(edges), strict=True):
+            if high > low:
+                parts[part].append((low, high))
+    return parts
+
+
+def _purge(ranges: Sequence[RowRange], runs: Sequence[RowRange], n_rows: int) -> list[RowRange]:
+    """Leave out the first rows of each range, unless a group begins there."""
+    begins = {start for start, _ in runs}
+    return [(start if start in begins else start + n_rows, stop) for start, stop in ranges]
 
 
 def _intersect(ranges: Sequence[RowRange], segments: Sequence[RowRange]) -> list[RowRange]:
@@ -121,18 +254,19 @@ def _intersect(ranges: Sequence[RowRange], segments: Sequence[RowRange]) -> list
     for start, stop in ranges:
         while first < len(segments) and segments[first][1] <= start:
             first += 1
-        for low, high in segments[first:]:
-            if low >= stop:
-                break
-            pieces.append((max(start, low), min(stop, high)))
+        i = first
+        while i < len(segments) and segments[i][0] < stop:
+            pieces.append((max(start, segments[i][0]), min(stop, segments[i][1])))
+            i += 1
     return pieces
 
 
-def _too_short(part: str, n_rows: int, context_length: int, horizon: int, n_segments: int) -> str:
-    gaps = f" in {n_segments:,} pieces between gaps" if n_segments > 1 else ""
-    needed = rows_needed(context_length, horizon)
+def _too_short(part: str, table: Table, request: DataRequest, longest: int) -> str:
+    n_rows, n_segments = len(table.timestamps), len(table.segments)
+    gaps = f" in {n_segments:,} pieces between gaps, the longest of {longest:,}," if n_segments > 1 else ""
+    needed = rows_needed(request.context_length, request.horizon)
     return (
-        f"{n_rows:,} rows{gaps} leave no {part} window of {context_length} rows of context and "
-        f"{horizon} of horizon; about {needed:,} rows without a gap are needed, "
+        f"{n_rows:,} rows{gaps} leave no {part} window of {request.context_length} rows of context and "
+        f"{request.horizon} of horizon; about {needed:,} rows without a gap are needed, "
         "or a shorter context or horizon"
     )

@@ -182,13 +182,14 @@ def data(ctx: typer.Context, as_json: Json = False) -> None:
     """List the data sets; `hpo data check FILE` explains your own file."""
     if ctx.invoked_subcommand is not None:
         return
-    from hpo.registry import list_datasets
+    from hpo.registry import is_here, list_datasets
     from hpo.show import show_datasets
 
-    specs = list_datasets()
+    specs = [(spec, is_here(spec)) for spec in list_datasets()]
     if as_json:
-        keys = ("name", "title", "n_rows", "frequency", "target", "licence", "source", "channels")
-        print(json.dumps([{key: getattr(spec, key) for key in keys} for spec in specs], indent=1))
+        keys = ("name", "title", "n_rows", "frequency", "target", "licence", "source", "channels", "splits")
+        rows = [{**{key: getattr(spec, key) for key in keys}, "here": here} for spec, here in specs]
+        print(json.dumps(rows, indent=1))
     else:
         show_datasets(specs)
 

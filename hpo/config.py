@@ -89,7 +89,9 @@ class DataSection(_Section):
     """What is forecast, from what."""
 
     data: str = Field("sp500", description="a data set of the catalogue, or a path to .csv or .parquet")
-    target: str | None = Field(None, description="columns to forecast, by commas; default: the last one")
+    target: str | None = Field(
+        None, description="columns to forecast, by commas; default: a file's last one, or the data set's own"
+    )
     time: str | None = Field(
         None, description="the timestamp column; default: the first that holds timestamps"
     )
@@ -101,7 +103,16 @@ class DataSection(_Section):
     context: int = Field(80, ge=1, le=100_000, description="rows of history in a window")
     threshold: float = Field(1.0, gt=0, le=100, description="rise in percent that counts as an event")
     features: str = Field("a20", description="feature tier")
-    split: str = Field("contiguous", description="how rows are divided into train, validation and test")
+    split: str | None = Field(
+        None,
+        description="how rows are divided into train, validation and test; default: the data set's own rule",
+    )
+    folds: int = Field(5, ge=1, le=100, description="folds of a walk-forward split")
+    fold: int | None = Field(None, ge=0, description="which fold, from 0; default: the last")
+    groups: str | None = Field(
+        None, description="stations, stores, heats or subjects to keep, by commas, or all"
+    )
+    data_seed: int = Field(0, ge=0, lt=2**31, description="seed of synthetic data")
     limit: int | None = Field(None, ge=1, description="at most so many training windows, the latest ones")
 
     @property
@@ -121,13 +132,17 @@ class DataSection(_Section):
     @property
     def targets(self) -> tuple[str, ...]:
         """The target columns."""
-        return tuple(part.strip() for part in self.target.split(",")) if self.target else ()
+        return _parts(self.target)
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """The groups to keep."""
+        return _parts(self.groups)
 
     @model_validator(mode="after")
-    def _columns_need_a_file(self) -> Self:
-        for key in ("target", "time"):
-            if self.path is None and getattr(self, key) is not None:
-                raise ValueError(f"{key}: columns are chosen in a file of your own; data is {self.data!r}")
+    def _time_needs_a_file(self) -> Self:
+        if self.path is None and self.time is not None:
+            raise ValueError(f"time: a column is chosen in a file of your own; data is {self.data!r}")
         return self
 
 
@@ -233,6 +248,10 @@ class StudyConfig(_Section):
         """The config as a study file; settings left to their default of "none" are not written."""
         tables = self.model_dump(mode="json", exclude_none=True)
         return tomli_w.dumps({name: table for name, table in tables.items() if table})
+
+
+def _parts(text: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",")) if text else ()
 
 
 def default_storage(out: Path) -> str:

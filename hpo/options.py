@@ -17,7 +17,7 @@ def study_options(
     ] = None,
     data: Annotated[str | None, typer.Option(help="Data set, or a path to .csv or .parquet. [sp500]")] = None,
     target: Annotated[
-        str | None, typer.Option(help="Columns to forecast, by commas, of a file. [the last one]")
+        str | None, typer.Option(help="Columns to forecast, by commas. [a file's last; the data set's own]")
     ] = None,
     time: Annotated[
         str | None, typer.Option(help="Timestamp column of a file. [the first that holds timestamps]")
@@ -34,7 +34,19 @@ def study_options(
         str | None, typer.Option(metavar="FLOAT", help="Rise in percent that counts. [1]")
     ] = None,
     features: Annotated[str | None, typer.Option(help="Feature tier. [a20]")] = None,
-    split: Annotated[str | None, typer.Option(help="Split rule. [contiguous]")] = None,
+    split: Annotated[str | None, typer.Option(help="Split rule. [the data set's own]")] = None,
+    folds: Annotated[
+        str | None, typer.Option(metavar="INTEGER", help="Folds of a walk-forward split. [5]")
+    ] = None,
+    fold: Annotated[
+        str | None, typer.Option(metavar="INTEGER", help="Which of them, from 0. [the last]")
+    ] = None,
+    groups: Annotated[
+        str | None, typer.Option(help="Stations, stores, heats or subjects, by commas, or all.")
+    ] = None,
+    data_seed: Annotated[
+        str | None, typer.Option(metavar="INTEGER", help="Seed of synthetic data. [0]")
+    ] = None,
     limit: Annotated[
         str | None, typer.Option(metavar="INTEGER", help="At most so many training windows.")
     ] = None,

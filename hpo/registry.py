@@ -5,6 +5,7 @@ from pathlib import Path
 from hpo.config import StudyConfig
 from hpo.data import DATASETS, prepare
 from hpo.data.base import DataRequest, DatasetSpec, ForecastData
+from hpo.data.fetch import present
 from hpo.data.report import TableReport, check_table
 from hpo.errors import DatasetError, UnknownNameError
 from hpo.models import FAMILIES
@@ -19,6 +20,11 @@ def list_families() -> list[ModelFamily]:
 def list_datasets() -> list[DatasetSpec]:
     """All data sets of the catalogue."""
     return list(DATASETS.values())
+
+
+def is_here(spec: DatasetSpec) -> bool:
+    """Whether a data set's files are on this machine."""
+    return all(present(forms) is not None for forms in spec.files)
 
 
 def check_file(path: Path, time: str | None, target: str | None) -> TableReport:
@@ -63,6 +69,10 @@ def load_data(config: StudyConfig) -> ForecastData:
         threshold=section.threshold / 100,
         features=section.features,
         split=section.split,
+        n_folds=section.folds,
+        fold=section.fold,
+        groups=section.group_names,
+        data_seed=section.data_seed,
         limit=section.limit,
         path=path,
         target=section.targets,

@@ -110,12 +110,21 @@ def show_models(families: Iterable[ModelFamily], sizes: Mapping[str, tuple[int, 
     _console().print(table)
 
 
-def show_datasets(specs: Iterable[DatasetSpec]) -> None:
-    """The catalogue of data sets."""
-    table = _table("Data sets", ["name", "what it is", "rows", "step", "target", "source"])
-    for spec in specs:
+def show_datasets(specs: Iterable[tuple[DatasetSpec, bool]]) -> None:
+    """The catalogue of data sets, each with whether its files are here."""
+    table = _table(
+        "Data sets",
+        ["name", "what it is", "rows", "step", "channels", "licence", "source", "here"],
+    )
+    for spec, here in specs:
         rows = "" if spec.n_rows is None else f"{spec.n_rows:,}"
-        table.add_row(spec.name, spec.title, rows, spec.frequency, spec.target, spec.source)
+        # Channels of one unit together.
+        units = dict.fromkeys(spec.channels.values())
+        channels = "; ".join(
+            f"{', '.join(name for name, of in spec.channels.items() if of == unit)} ({unit})" for unit in units
+        )
+        texts = (spec.frequency, channels, spec.licence, spec.source)
+        table.add_row(spec.name, spec.title, rows, *texts, "yes" if here else "no")
     console = _console()
     console.print(table)
     console.print(

@@ -1,5 +1,7 @@
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -60,3 +62,11 @@ def tiny_study(tmp_path_factory):
         timeout=280,
     )
     return out / "sp500_mlp_h1_20k"
+
+
+@pytest.fixture(scope="session")
+def data_dir():
+    """The folder of the real files. A file that is missing there fails its test; without the folder they skip."""
+    if "HPO_DATA_DIR" not in os.environ:
+        pytest.skip("HPO_DATA_DIR is not set: the real files are not here")
+    return Path(os.environ["HPO_DATA_DIR"])

@@ -209,7 +209,7 @@ def test_status_rerun_and_catalogues(tmp_path, tiny_study):
         "psann",
         "mlp",
     }
-    assert [row["name"] for row in json.loads(hpo("data", "--json", cwd=tmp_path).stdout)] == ["sp500"]
+    assert "sp500" in [row["name"] for row in json.loads(hpo("data", "--json", cwd=tmp_path).stdout)]
     assert list(tmp_path.iterdir()) == []
 
 
