@@ -1,9 +1,11 @@
 """Writes that outlast a full disk: the user is told once, and what could not be written is written later."""
 
 import errno
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from hpo.stopping import StopFlag
@@ -12,6 +14,7 @@ from hpo.worker import InterruptedTrialError
 T = TypeVar("T")
 
 _RETRY_SECONDS = 1.0
+_ROOM_BYTES = 1_000_000
 _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE}
 _SQLITE_PASSING = ("full", "disk i/o error", "unable to open database file", "locked")
 
@@ -31,10 +34,11 @@ def is_passing(error: BaseException) -> bool:
 class Patience:
     """Tries writes, and waits where the disk is full."""
 
-    def __init__(self, tell: Callable[[str], None], stop: StopFlag) -> None:
-        """Take how to tell the user, and the flag that ends all waiting."""
+    def __init__(self, tell: Callable[[str], None], stop: StopFlag, folder: Path) -> None:
+        """Take how to tell the user, the flag that ends all waiting, and the folder that is written to."""
         self._tell = tell
         self._stop = stop
+        self._folder = folder
         self._in_trouble = False
         self._mutex = threading.Lock()
 
@@ -79,10 +83,11 @@ class Patience:
             self._in_trouble = True
 
     def _end(self) -> None:
+        """Told when there is room again: on a disk that is nearly full, small files still find a place."""
         with self._mutex:
-            if self._in_trouble:
+            if self._in_trouble and shutil.disk_usage(self._folder).free >= _ROOM_BYTES:
                 self._tell("writing again: no result was lost")
-            self._in_trouble = False
+                self._in_trouble = False
 
 
 def _root(error: BaseException) -> BaseException:

@@ -101,7 +101,7 @@ class Runner:
 
     @cached_property
     def _patience(self) -> Patience:
-        return Patience(self._say, self.stop)
+        return Patience(self._say, self.stop, self.config.study.out)
 
     def _say(self, text: str) -> None:
         logger.warning(text)

@@ -14,9 +14,9 @@ def told():
 
 
 @pytest.fixture
-def patience(told, monkeypatch):
+def patience(told, monkeypatch, tmp_path):
     monkeypatch.setattr("hpo.patience._RETRY_SECONDS", 0.0)
-    return Patience(told.append, StopFlag())
+    return Patience(told.append, StopFlag(), tmp_path)
 
 
 def full():
@@ -43,6 +43,18 @@ def test_it_tries_until_it_is_written_and_tells_once(patience, told):
     assert "again" in told[1]
 
 
+def test_while_the_disk_is_nearly_full_it_stays_told_once(patience, told, monkeypatch):
+    """Small files find a place where large ones do not: the trouble is not over yet."""
+    monkeypatch.setattr("hpo.patience._ROOM_BYTES", 2**62)
+    for _ in range(5):
+        patience.once("a checkpoint", full)
+        patience.until_done("a result", lambda: None)
+    assert len(told) == 1
+    monkeypatch.undo()
+    patience.until_done("a result", lambda: None)
+    assert len(told) == 2
+
+
 def test_what_can_wait_is_left(patience, told):
     assert not patience.once("a score", full)
     assert not patience.once("a score", full)
@@ -50,11 +62,11 @@ def test_what_can_wait_is_left(patience, told):
     assert len(told) == 1
 
 
-def test_a_stop_ends_the_waiting(told):
+def test_a_stop_ends_the_waiting(told, tmp_path):
     stop = StopFlag()
     stop.set()
     with pytest.raises(InterruptedTrialError):
-        Patience(told.append, stop).until_done("a result", full)
+        Patience(told.append, stop, tmp_path).until_done("a result", full)
 
 
 @pytest.mark.parametrize("error", [ValueError("a bug"), PermissionError(errno.EACCES, "denied")])
