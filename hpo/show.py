@@ -121,7 +121,8 @@ def show_datasets(specs: Iterable[tuple[DatasetSpec, bool]]) -> None:
         # Channels of one unit together.
         units = dict.fromkeys(spec.channels.values())
         channels = "; ".join(
-            f"{', '.join(name for name, of in spec.channels.items() if of == unit)} ({unit})" for unit in units
+            f"{', '.join(name for name, of in spec.channels.items() if of == unit)} ({unit})"
+            for unit in units
         )
         texts = (spec.frequency, channels, spec.licence, spec.source)
         table.add_row(spec.name, spec.title, rows, *texts, "yes" if here else "no")

@@ -1,7 +1,7 @@
 """What holds for every data set under every split it offers."""
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def request_for(name, rule):
     return DataRequest(context_length=context, horizon=horizon, split=rule, groups=groups)
 
 
-@lru_cache(maxsize=None)
+@cache
 def load(name, groups):
     return SPECS[name].load(replace(request_for(name, None), groups=groups))
 
