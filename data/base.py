@@ -219,11 +219,13 @@ class ForecastData:
 
     @property
     def n_outputs(self) -> int:
-        """Numbers in one forecast."""
-        return len(self.table.target_offsets) * int(self.target_values.shape[1])
+        """Numbers in one forecast; of a multi-class task, one a class."""
+        return len(self.table.class_names) or len(self.table.target_offsets) * int(
+            self.target_values.shape[1]
+        )
 
     def targets_at(self, ends: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """The targets of windows that end at some rows, (N, n_outputs), step-major."""
+        """The targets of windows that end at some rows, (N, steps x K), step-major."""
         rows = ends[:, None] + np.array(self.table.target_offsets)
         targets: npt.NDArray[np.float32] = self.target_values[rows].reshape(len(ends), -1)
         return targets

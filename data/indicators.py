@@ -139,7 +139,8 @@ def qqe(
 ) -> tuple[pd.Series, pd.Series]:
     """Quantitative qualitative estimation (Livshin): the smoothed RSI, and a band that trails behind it.
 
-    The band is ``factor`` times the doubly smoothed absolute change away, and trails as :func:`_trailing` does.
+    The band is ``factor`` times the doubly smoothed absolute change away, and trails as :func:`_trailing`
+    does.
     """
     fast = talib.EMA(rsi, smoothing)
     wilder = 2 * n - 1

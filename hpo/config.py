@@ -32,7 +32,7 @@ _MAX_NAME = 255
 _MAX_FILE_BYTES = 100_000
 _MAX_LINE = 2_000
 
-Loss = Literal["bce", "focal", "mse", "mae"]
+Loss = Literal["bce", "focal", "cross_entropy", "mse", "mae", "huber"]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -98,7 +98,9 @@ class DataSection(_Section):
     season: int | None = Field(
         None, ge=2, description="rows in a season; default: found in the training part"
     )
-    task: Literal["binary", "regression"] | None = Field(None, description="default: the data set's own")
+    task: Literal["binary", "multiclass", "regression"] | None = Field(
+        None, description="default: the data set's own"
+    )
     horizon: int = Field(1, ge=1, le=10_000, description="rows ahead")
     context: int = Field(80, ge=1, le=100_000, description="rows of history in a window")
     threshold: float = Field(1.0, gt=0, le=100, description="rise in percent that counts as an event")
@@ -184,11 +186,17 @@ class TrainingSection(_Section):
 
     epochs: int = Field(50, ge=1, le=100_000, description="epochs at most")
     loss: Loss | None = Field(
-        None, description="training loss: bce, focal, mse, mae; default: the task's own"
+        None, description="training loss: bce, focal, cross_entropy, mse, mae, huber; default: the task's own"
     )
     focal_gamma: float = Field(2.0, ge=0, le=10, description="focusing parameter of the focal loss")
     focal_alpha: float | None = Field(
         None, gt=0, lt=1, description="weight of the positive class in the focal loss"
+    )
+    huber_delta: float = Field(
+        1.0, gt=0, description="where Huber's loss turns from squares to absolute values, in scaled units"
+    )
+    positive_weight: float = Field(
+        1.0, gt=0, le=1e6, description="what a positive counts in the loss bce, a negative being 1"
     )
     patience: Count = Field(10, description="epochs without improvement before a trial stops early")
     min_delta: float = Field(0.001, ge=0, description="the least improvement that counts")

@@ -7,6 +7,7 @@ Legend: B batch, O outputs.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
@@ -19,7 +20,10 @@ from torch.nn import functional
 from hpo.errors import ConfigError
 
 LossFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-"""Outputs (B, O) and targets (B, O) to the mean loss. Binary outputs are logits."""
+"""Outputs (B, O) and targets to the mean loss. Outputs of classes are logits.
+
+Targets are (B, O), those of a multi-class task (B, 1): the index of the class.
+"""
 
 
 def focal_loss(logits: Tensor, targets: Tensor, gamma: float, alpha: float | None) -> Tensor:
@@ -31,21 +35,59 @@ def focal_loss(logits: Tensor, targets: Tensor, gamma: float, alpha: float | Non
     return loss.mean()
 
 
-_LOSSES: dict[str, tuple[str, LossFunction]] = {
-    "bce": ("binary", functional.binary_cross_entropy_with_logits),
-    "mse": ("regression", functional.mse_loss),
-    "mae": ("regression", functional.l1_loss),
+def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy of the classes' softmax, in nats."""
+    return functional.cross_entropy(logits, targets[:, 0].long())
+
+
+def weighted_bce(logits: Tensor, targets: Tensor, positive_weight: float) -> Tensor:
+    """Binary cross-entropy in which a positive counts as so many negatives."""
+    weight = logits.new_tensor(positive_weight)
+    return functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=weight)
+
+
+_SCORES: dict[str, LossFunction] = {
+    "binary": functional.binary_cross_entropy_with_logits,
+    "multiclass": cross_entropy,
+    "regression": functional.mse_loss,
 }
-_SCORES = {"binary": "bce", "regression": "mse"}
+LOSSES = {
+    "binary": ("bce", "focal"),
+    "multiclass": ("cross_entropy",),
+    "regression": ("mse", "mae", "huber"),
+}
+"""Training losses by task; the first is the task's own score."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossSettings:
+    """A training loss and what shapes it.
+
+    Attributes:
+        name: One of :data:`LOSSES`.
+        focal_gamma: Focusing parameter of the focal loss.
+        focal_alpha: Weight of its positive class; None weighs both alike.
+        huber_delta: Where Huber's loss turns from squares to absolute values, in scaled units.
+        positive_weight: What a positive counts in "bce", a negative being 1.
+    """
+
+    name: str
+    focal_gamma: float = 2.0
+    focal_alpha: float | None = None
+    huber_delta: float = 1.0
+    positive_weight: float = 1.0
 
 
 def score_function(task: str) -> LossFunction:
-    """The task's proper score: log-loss in nats for binary, MSE in scaled units for regression."""
-    return _LOSSES[_SCORES[task]][1]
+    """The task's proper score: log-loss in nats for classes, MSE in scaled units for a regression."""
+    return _SCORES[task]
 
 
-def constant_output(task: str, targets: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The constant output with the best score on some targets (N, O): their mean, as a logit for binary."""
+def constant_output(task: str, targets: npt.NDArray[np.float32], n_outputs: int) -> npt.NDArray[np.float32]:
+    """The constant output, (O,), with the best score on some targets: their mean, or the classes' logits."""
+    if task == "multiclass":
+        counts = np.bincount(targets[:, 0].astype(np.int64), minlength=n_outputs)
+        return np.asarray(np.log(np.maximum(counts, 0.5) / len(targets)), dtype=np.float32)
     mean: npt.NDArray[np.float64] = targets.mean(axis=0, dtype=np.float64)
     if task == "binary":
         half = 0.5 / len(targets)  # one class alone would give an infinite logit
@@ -56,19 +98,26 @@ def constant_output(task: str, targets: npt.NDArray[np.float32]) -> npt.NDArray[
 
 def default_loss(task: str) -> str:
     """The training loss a task has unless the user chooses: its own score."""
-    return _SCORES[task]
+    return LOSSES[task][0]
 
 
-def loss_function(name: str, task: str, gamma: float, alpha: float | None) -> LossFunction:
-    """The training loss of that name.
+def loss_function(settings: LossSettings, task: str) -> LossFunction:
+    """The training loss.
 
     Raises:
         ConfigError: The loss does not fit the task.
     """
-    loss_task, function = (
-        ("binary", partial(focal_loss, gamma=gamma, alpha=alpha)) if name == "focal" else _LOSSES[name]
-    )
-    if loss_task != task:
-        fitting = "bce, focal" if task == "binary" else "mse, mae"
-        raise ConfigError(f"loss {name} does not fit a {task} task; valid: {fitting}")
-    return function
+    if settings.name not in LOSSES[task]:
+        valid = ", ".join(LOSSES[task])
+        raise ConfigError(f"loss {settings.name} does not fit a {task} task; valid: {valid}")
+    if settings.positive_weight != 1.0 and settings.name != "bce":
+        raise ConfigError(f"positive_weight is for the loss bce; the loss is {settings.name}")
+    functions: dict[str, LossFunction] = {
+        "bce": partial(weighted_bce, positive_weight=settings.positive_weight),
+        "focal": partial(focal_loss, gamma=settings.focal_gamma, alpha=settings.focal_alpha),
+        "cross_entropy": cross_entropy,
+        "mse": functional.mse_loss,
+        "mae": functional.l1_loss,
+        "huber": partial(functional.huber_loss, delta=settings.huber_delta),
+    }
+    return functions[settings.name]

@@ -8,14 +8,18 @@ Legend: N windows, O outputs, H horizon, K target columns.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-OBJECTIVES = {"binary": "log_loss", "regression": "mse"}
+OBJECTIVES = {"binary": "log_loss", "multiclass": "log_loss", "regression": "mse"}
 """The metric that is each task's objective."""
+
+ECE_BINS = 15
+"""Bins of equal width for the expected calibration error (Guo et al. 2017)."""
 
 COLLAPSED_RANGE = 0.1
 """Probabilities that span less than this are all nearly equal: the model tells nothing apart."""
@@ -26,22 +30,29 @@ class Scorer:
     """Turns outputs into metrics.
 
     Attributes:
-        task: "binary" or "regression".
+        task: "binary", "multiclass" or "regression".
         mean: Of the training targets, taken out of scaled targets, shape (O,).
         std: Likewise.
         naive_error: Mean absolute error of the seasonal naive forecast on training rows, in the targets'
             units, shape (O,): what MASE divides by.
+        class_names: Of a multi-class task, by index.
     """
 
     task: str
     mean: Array
     std: Array
     naive_error: Array
+    class_names: tuple[str, ...] = ()
 
     def metrics(self, outputs: Array, targets: Array) -> dict[str, float]:
-        """All metrics of outputs (logits, or scaled forecasts) against scaled targets, each (N, O)."""
+        """All metrics of outputs (N, O), logits or scaled forecasts, against scaled targets.
+
+        Targets are (N, O); those of a multi-class task (N, 1), the index of the class.
+        """
         if self.task == "binary":
             return binary_metrics(sigmoid(outputs[:, 0]), targets[:, 0])
+        if self.task == "multiclass":
+            return class_metrics(softmax(outputs), targets[:, 0])
         return {
             "mse": float(np.mean((outputs - targets) ** 2)),
             **regression_metrics(
@@ -49,11 +60,13 @@ class Scorer:
             ),
         }
 
-    def confusion(self, outputs: Array, targets: Array) -> dict[str, int] | None:
-        """Counts at probability 0.5; None for a regression."""
-        if self.task != "binary":
-            return None
-        return confusion_counts(sigmoid(outputs[:, 0]), targets[:, 0])
+    def confusion(self, outputs: Array, targets: Array) -> dict[str, Any] | None:
+        """Counts at probability 0.5, or of the likeliest class; None for a regression."""
+        if self.task == "binary":
+            return confusion_counts(sigmoid(outputs[:, 0]), targets[:, 0])
+        if self.task == "multiclass":
+            return class_counts(outputs, targets[:, 0], self.class_names)
+        return None
 
 
 def objective_metric(metrics: Mapping[str, float]) -> str:
@@ -64,6 +77,19 @@ def objective_metric(metrics: Mapping[str, float]) -> str:
 def sigmoid(logits: Array) -> Array:
     """Probabilities from logits."""
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -60.0, 60.0))))
+
+
+def softmax(logits: Array) -> Array:
+    """Probabilities of classes from their logits, (N, O)."""
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+
+
+def calibration_error(confidence: Array, correct: Array) -> float:
+    """Expected calibration error (Guo et al. 2017): mean distance of confidence and accuracy over bins."""
+    bins = np.minimum((confidence * ECE_BINS).astype(np.int64), ECE_BINS - 1)
+    gaps = np.bincount(bins, weights=correct - confidence, minlength=ECE_BINS)
+    return float(np.abs(gaps).sum() / len(confidence))
 
 
 def binary_metrics(probabilities: Array, labels: Array) -> dict[str, float]:
@@ -82,11 +108,49 @@ def binary_metrics(probabilities: Array, labels: Array) -> dict[str, float]:
         "precision": sk.precision_score(labels, predicted, zero_division=0.0),
         "recall": sk.recall_score(labels, predicted, zero_division=0.0),
         "f1": sk.f1_score(labels, predicted, zero_division=0.0),
+        "ece": calibration_error(np.where(predicted, p, 1 - p), predicted == labels),
         "prediction_range": float(np.ptp(p)),
     }
     if len(np.unique(labels)) == 2:
         scores["auc"] = sk.roc_auc_score(labels, p)
     return {name: float(value) for name, value in scores.items()}
+
+
+def class_metrics(probabilities: Array, labels: Array) -> dict[str, float]:
+    """Scores of class probabilities (N, O) against class indices (N,).
+
+    Precision, recall and F1 are means over the classes; AUC is that of each class against the others, also
+    their mean, and left out where a class is missing. ``prediction_range`` is the widest of the classes'.
+    """
+    from sklearn import metrics as sk
+
+    classes = np.arange(probabilities.shape[1])
+    p = np.clip(probabilities.astype(np.float64), 1e-7, 1.0)
+    p /= p.sum(axis=1, keepdims=True)
+    predicted = p.argmax(axis=1)
+    means: Any = {"labels": classes, "average": "macro", "zero_division": 0.0}
+    scores = {
+        "log_loss": sk.log_loss(labels, p, labels=classes),
+        "brier": float(np.mean(((p - (labels[:, None] == classes)) ** 2).sum(axis=1))),
+        "accuracy": sk.accuracy_score(labels, predicted),
+        "precision": sk.precision_score(labels, predicted, **means),
+        "recall": sk.recall_score(labels, predicted, **means),
+        "f1": sk.f1_score(labels, predicted, **means),
+        "ece": calibration_error(p.max(axis=1), predicted == labels),
+        "prediction_range": float(np.ptp(p, axis=0).max()),
+    }
+    if len(np.unique(labels)) == len(classes):
+        scores["auc"] = sk.roc_auc_score(labels, p, multi_class="ovr", labels=classes)
+    return {name: float(value) for name, value in scores.items()}
+
+
+def class_counts(outputs: Array, labels: Array, names: tuple[str, ...]) -> dict[str, Any]:
+    """How often each class was taken for each other; rows are the true ones."""
+    from sklearn import metrics as sk
+
+    classes = np.arange(len(names))
+    counts = sk.confusion_matrix(labels, outputs.argmax(axis=1), labels=classes)
+    return {"class_names": list(names), "counts": counts.tolist()}
 
 
 def confusion_counts(probabilities: Array, labels: Array) -> dict[str, int]:

@@ -67,13 +67,20 @@ def study_options(
     ] = None,
     epochs: Annotated[str | None, typer.Option(metavar="INTEGER", help="Epochs at most. [50]")] = None,
     loss: Annotated[
-        str | None, typer.Option(help="Training loss: bce, focal, mse, mae. [the task's own]")
+        str | None,
+        typer.Option(help="Training loss: bce, focal, cross_entropy, mse, mae, huber. [the task's own]"),
     ] = None,
     focal_gamma: Annotated[
         str | None, typer.Option(metavar="FLOAT", help="Focusing parameter of the focal loss. [2]")
     ] = None,
     focal_alpha: Annotated[
         str | None, typer.Option(metavar="FLOAT", help="Positive class weight of the focal loss.")
+    ] = None,
+    huber_delta: Annotated[
+        str | None, typer.Option(metavar="FLOAT", help="Where Huber's loss turns linear, scaled. [1]")
+    ] = None,
+    positive_weight: Annotated[
+        str | None, typer.Option(metavar="FLOAT", help="What a positive counts in bce. [1]")
     ] = None,
     patience: Annotated[
         str | None, typer.Option(metavar="INTEGER", help="Epochs without improvement before stopping. [10]")

@@ -95,6 +95,13 @@ class ConfusionMatrix(_Fields):
     true_positive: int
 
 
+class ClassCounts(_Fields):
+    """Validation counts of a multi-class task: row by row the true class, in each the likeliest ones."""
+
+    class_names: list[str]
+    counts: list[list[int]]
+
+
 class Part(_Fields):
     """One part of the split: rows of its ranges, windows, first and last timestamp."""
 
@@ -170,7 +177,7 @@ class TrialRecord(_Fields):
     metrics: Metrics | None
     naive: Naive
     references: dict[str, dict[str, float]]
-    confusion_matrix: ConfusionMatrix | None
+    confusion_matrix: ConfusionMatrix | ClassCounts | None
     split: dict[str, Part]
     flags: list[str]
     resources: Resources

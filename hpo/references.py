@@ -66,7 +66,7 @@ def compute_references(data: ForecastData) -> References:
     naive = min(metrics, key=lambda name: metrics[name][OBJECTIVES[task]])
     linear = _linear_outputs(data)
     if linear is not None:
-        metrics["logistic regression" if task == "binary" else "ridge"] = scorer.metrics(linear, targets)
+        metrics["ridge" if task == "regression" else "logistic regression"] = scorer.metrics(linear, targets)
     return References(metrics=metrics, naive=naive, season=season, scorer=scorer)
 
 
@@ -91,6 +91,7 @@ def make_scorer(data: ForecastData, season: int | None) -> Scorer:
         mean=np.tile(data.target_mean, steps),
         std=np.tile(data.target_std, steps),
         naive_error=np.tile(np.array(errors), steps),
+        class_names=data.table.class_names,
     )
 
 
@@ -105,6 +106,8 @@ def _season(data: ForecastData) -> int | None:
 def _naive_forecasts(task: str, season: int | None) -> dict[str, Callable[[ForecastData], Array]]:
     if task == "binary":
         return {"base rate": _constant}
+    if task == "multiclass":
+        return {"class frequencies": _constant}
     forecasts: dict[str, Callable[[ForecastData], Array]] = {
         "last value": lambda data: _past(data, 1),
         "training mean": _constant,
@@ -115,8 +118,8 @@ def _naive_forecasts(task: str, season: int | None) -> dict[str, Callable[[Forec
 
 
 def _constant(data: ForecastData) -> Array:
-    """The mean of the training targets, as a logit for binary."""
-    constant = constant_output(data.table.task, data.targets_at(data.splits.train))
+    """The mean of the training targets, as logits for classes."""
+    constant = constant_output(data.table.task, data.targets_at(data.splits.train), data.n_outputs)
     return np.tile(constant.astype(np.float64), (len(data.splits.val), 1))
 
 
@@ -132,7 +135,7 @@ def _past(data: ForecastData, season: int) -> Array:
 
 
 def _linear_outputs(data: ForecastData) -> Array | None:
-    """Outputs of a linear model of the flattened window; None where the training part has one class alone."""
+    """Outputs of a linear model of the flattened window; None where the training part lacks a class."""
     n_inputs = data.context_length * data.features.shape[1]
     train = data.splits.train[-max(50, MAX_LINEAR_VALUES // n_inputs) :]
     n_fit = max(1, int(len(train) * (1 - HELD_OUT)))
@@ -140,10 +143,10 @@ def _linear_outputs(data: ForecastData) -> Array | None:
     gap = data.context_length + data.horizon
     fit = train[: max(1, n_fit - gap)]
     held_out = train[n_fit:]
-    if data.table.task == "binary" and (
-        len(np.unique(data.targets_at(fit))) < 2 or len(np.unique(data.targets_at(train))) < 2
-    ):
-        return None
+    if data.table.task != "regression":
+        n_classes = max(2, data.n_outputs)
+        if any(len(np.unique(data.targets_at(ends))) < n_classes for ends in (fit, train)):
+            return None
     best = _STRENGTHS[-1]
     if len(held_out):
         inputs, targets = _flat(data, held_out), data.targets_at(held_out)
@@ -170,8 +173,8 @@ def _fit_linear(
     from sklearn.linear_model import LogisticRegression, Ridge  # see hpo.metrics
 
     inputs, targets = _flat(data, ends), data.targets_at(ends)
-    if data.table.task == "binary":
+    if data.table.task != "regression":
         model = LogisticRegression(C=1.0 / strength, max_iter=1000, tol=1e-3).fit(inputs, targets[:, 0])
-        return lambda x: np.asarray(model.decision_function(x), dtype=np.float64)[:, None]
+        return lambda x: np.asarray(model.decision_function(x), dtype=np.float64).reshape(len(x), -1)
     ridge = Ridge(alpha=strength, solver="cholesky").fit(inputs, targets)
     return lambda x: np.asarray(ridge.predict(x), dtype=np.float64).reshape(len(x), -1)

@@ -29,7 +29,7 @@ from hpo.runner import Runner
 from hpo.stopping import StopFlag
 from hpo.storage import check_storage, load_study, open_existing, open_storage
 from hpo.stored import finished_records, load_records
-from hpo.trial import StudyContext, split_parts
+from hpo.trial import StudyContext, loss_of, split_parts
 from hpo.worker import start_fork_server
 
 logger = logging.getLogger(__name__)
@@ -146,9 +146,7 @@ def make_context(config: StudyConfig) -> StudyContext:
     family = get_family(config.model.model)
     device = resolve_device(config.study.device)
     data = load_data(config)
-    task = data.table.task
-    if config.training.loss is not None:
-        loss_function(config.training.loss, task, config.training.focal_gamma, config.training.focal_alpha)
+    loss_function(loss_of(config, data.table.task), data.table.task)
     return StudyContext(
         config=config,
         plan=make_plan(family, shape_of(data), config.budgets),

@@ -8,12 +8,13 @@ from typing import Any, Literal
 from hpo.config import StudyConfig
 from hpo.data.base import ForecastData
 from hpo.hardware import n_cores, precision_of
-from hpo.losses import constant_output, default_loss
+from hpo.losses import LossSettings, constant_output, default_loss
 from hpo.memory import MemoryNeed, available_bytes, fit_micro_batch, memory_need
 from hpo.metrics import COLLAPSED_RANGE, objective_metric
 from hpo.plan import Plan, TrialSpec
 from hpo.records import (
     Architecture,
+    ClassCounts,
     Code,
     ConfusionMatrix,
     DataSource,
@@ -68,14 +69,26 @@ class StudyContext:
         return DataSource(name=self.data.name, sha256=self.data.table.sha256)
 
     @property
-    def loss(self) -> str:
-        """Name of the training loss."""
-        return self.config.training.loss or default_loss(self.data.table.task)
+    def loss(self) -> LossSettings:
+        """The training loss."""
+        return loss_of(self.config, self.data.table.task)
 
     @property
     def threads(self) -> int:
         """CPU threads of a new trial."""
         return self.config.study.threads or max(1, n_cores() // self.config.study.workers)
+
+
+def loss_of(config: StudyConfig, task: str) -> LossSettings:
+    """The training loss of a study."""
+    training = config.training
+    return LossSettings(
+        name=training.loss or default_loss(task),
+        focal_gamma=training.focal_gamma,
+        focal_alpha=training.focal_alpha,
+        huber_delta=training.huber_delta,
+        positive_weight=training.positive_weight,
+    )
 
 
 def split_parts(data: ForecastData) -> dict[str, Part]:
@@ -126,7 +139,7 @@ def intent_record(
             batch_size=spec.batch_size,
             micro_batch=previous.training.micro_batch if previous else max(1, micro_batch_of(context, spec)),
             normalisation=spec.model.normalisation,
-            loss=context.loss,
+            loss=context.loss.name,
             epochs_planned=config.training.epochs,
             epochs_run=0,
             best_epoch=None,
@@ -235,12 +248,10 @@ def make_job(context: StudyContext, record: TrialRecord, beats: float) -> Job:
         targets=data.target_values,
         target_offsets=data.table.target_offsets,
         scorer=context.references.scorer,
-        offset=constant_output(data.table.task, data.targets_at(data.splits.train)),
+        offset=constant_output(data.table.task, data.targets_at(data.splits.train), data.n_outputs),
         train_ends=data.splits.train,
         val_ends=data.splits.val,
-        loss=record.training.loss,
-        focal_gamma=config.training.focal_gamma,
-        focal_alpha=config.training.focal_alpha,
+        loss=context.loss,
         settings=TrainSettings(
             learning_rate=record.training.learning_rate,
             weight_decay=record.training.weight_decay,
@@ -323,6 +334,12 @@ def _attrs(record: TrialRecord) -> dict[str, Any]:
     }
 
 
+def _confusion(counts: dict[str, Any] | None) -> ConfusionMatrix | ClassCounts | None:
+    if counts is None:
+        return None
+    return ClassCounts(**counts) if "class_names" in counts else ConfusionMatrix(**counts)
+
+
 def _failed_fields(outcome: Failed, curve: Sequence[EpochResult]) -> dict[str, Any]:
     """Divergence and out-of-memory are the config's outcome, for the sampler to learn; the rest are bugs."""
     infeasible = outcome.kind in ("diverged", "out of memory")
@@ -351,7 +368,7 @@ def _finished_fields(
         "value": value,
         "metrics": Metrics(train=outcome.train_metrics, val=outcome.val_metrics),
         "naive": intent.naive.model_copy(update={"skill": skill(outcome.best_value, naive_score)}),
-        "confusion_matrix": ConfusionMatrix(**outcome.confusion) if outcome.confusion else None,
+        "confusion_matrix": _confusion(outcome.confusion),
         "resources": Resources(
             device=intent.resources.device,
             peak_memory_bytes=outcome.peak_memory_bytes,

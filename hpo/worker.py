@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +34,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from hpo.checkpoint import Checkpointer, key_of, restore
 from hpo.errors import StorageError
 from hpo.files import move_to_quarantine, write_bytes
-from hpo.losses import LossFunction, loss_function, score_function
+from hpo.losses import LossFunction, LossSettings, loss_function, score_function
 from hpo.metrics import Scorer
 from hpo.models.base import ForecastShape, ModelConfig
 from hpo.models.blocks import Offset
@@ -58,7 +59,7 @@ class Job:
         family: Name of the model family.
         model: The family's config, sized.
         shape: The task's input and output.
-        task: "binary" or "regression".
+        task: "binary", "multiclass" or "regression".
         features: Scaled series (T, C).
         targets: Target columns, (T, K).
         target_offsets: A window that ends at row t has the targets of rows t + offset.
@@ -66,9 +67,7 @@ class Job:
         offset: The constant forecast that the network starts from, (O,).
         train_ends: Last row of each training window.
         val_ends: Last row of each validation window.
-        loss: Name of the training loss.
-        focal_gamma: For the focal loss.
-        focal_alpha: For the focal loss.
+        loss: The training loss.
         settings: How to train.
         seed: Of the initial weights and of dropout.
         device: "cpu" or "cuda".
@@ -93,9 +92,7 @@ class Job:
     offset: npt.NDArray[np.float32]
     train_ends: npt.NDArray[np.int64]
     val_ends: npt.NDArray[np.int64]
-    loss: str
-    focal_gamma: float
-    focal_alpha: float | None
+    loss: LossSettings
     settings: TrainSettings
     seed: int
     device: str
@@ -119,7 +116,7 @@ class Finished:
     param_count: int
     train_metrics: dict[str, float]
     val_metrics: dict[str, float]
-    confusion: dict[str, int] | None
+    confusion: dict[str, Any] | None
     peak_memory_bytes: int
     flops_per_step: int
     samples_per_second: float
@@ -356,7 +353,7 @@ def _train(job: Job, connection: Connection, stopping: StopFlag) -> Finished | F
         Windows(series, targets, ends, job.shape.context_length, job.target_offsets)
         for ends in (job.train_ends, job.val_ends)
     )
-    loss = loss_function(job.loss, job.task, job.focal_gamma, job.focal_alpha)
+    loss = loss_function(job.loss, job.task)
 
     def unwritten(what: str, error: OSError) -> None:
         connection.send(Unwritten(what=what, reason=error.strerror or str(error)))
@@ -372,7 +369,7 @@ def _train(job: Job, connection: Connection, stopping: StopFlag) -> Finished | F
         model = Offset(core, torch.from_numpy(job.offset)).to(device)
         return Training(model, len(train_windows), job.settings)
 
-    key = key_of(job.family, job.model, job.shape, job.settings, job.loss, job.seed, len(job.train_ends))
+    key = key_of(job.family, job.model, job.shape, job.settings, job.loss.name, job.seed, len(job.train_ends))
     training = _begin(job, key, fresh, connection)
     if training.progress.curve:
         connection.send(Resumed(curve=training.progress.curve))

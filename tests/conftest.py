@@ -66,7 +66,7 @@ def tiny_study(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def data_dir():
-    """The folder of the real files. A file that is missing there fails its test; without the folder they skip."""
+    """The folder of the real files: a file that is missing there fails its test; without it they skip."""
     if "HPO_DATA_DIR" not in os.environ:
         pytest.skip("HPO_DATA_DIR is not set: the real files are not here")
     return Path(os.environ["HPO_DATA_DIR"])

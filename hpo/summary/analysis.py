@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import TypeVar
 
-from hpo.records import State, TrialRecord, rank
+from hpo.records import ClassCounts, ConfusionMatrix, State, TrialRecord, rank
 from hpo.summary.answer import find_answer
 from hpo.summary.classification import confusion, intervals
 from hpo.summary.findings import find_findings
@@ -106,8 +106,9 @@ def _best(record: TrialRecord) -> Best:
         training=record.training,
         params=record.params,
         metrics=record.metrics,
-        intervals=intervals(matrix, val) if matrix else {},
-        confusion=confusion(matrix) if matrix else None,
+        intervals=intervals(matrix, val) if isinstance(matrix, ConfusionMatrix) else {},
+        confusion=confusion(matrix) if isinstance(matrix, ConfusionMatrix) else None,
+        class_counts=matrix if isinstance(matrix, ClassCounts) else None,
         flags=record.flags,
         resources=record.resources,
         duration_seconds=record.duration_seconds,

@@ -6,6 +6,7 @@ from typing import Any
 import tomli_w
 
 import hpo.summary.formats as fmt
+from hpo.records import ClassCounts
 from hpo.summary.markup import cell, code, table
 from hpo.summary.schema import Best, Summary
 
@@ -66,7 +67,9 @@ def references_section(summary: Summary) -> list[str]:
 
 
 def confusion_section(summary: Summary) -> list[str]:
-    """Counts and rates of a binary task; nothing for a regression."""
+    """Counts and rates of a binary task, counts of a multi-class one; nothing for a regression."""
+    if summary.best is not None and summary.best.class_counts is not None:
+        return _class_section(summary.best.class_counts)
     c = summary.best.confusion if summary.best else None
     if c is None:
         return []
@@ -92,6 +95,20 @@ def confusion_section(summary: Summary) -> list[str]:
     if c.precision is None:
         parts.append("Nothing was predicted yes, so precision is not defined.")
     return parts
+
+
+def _class_section(counts: ClassCounts) -> list[str]:
+    """How often each class was taken for each other, and how often it was found."""
+    rows = []
+    for i, (name, row) in enumerate(zip(counts.class_names, counts.counts, strict=True)):
+        found = fmt.percent(row[i] / sum(row)) if sum(row) else fmt.NOTHING
+        rows.append([f"actually {name}", *(f"{count:,}" for count in row), found])
+    header = ["", *(f"predicted {name}" for name in counts.class_names), "Recall"]
+    return [
+        "## Confusion matrix",
+        "Of the best trial on the validation part; the likeliest class is the predicted one.",
+        table(header, rows, "l" + "r" * (len(header) - 1)),
+    ]
 
 
 def _interval(best: Best, name: str) -> str:

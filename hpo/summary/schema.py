@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hpo.records import (
     Architecture,
+    ClassCounts,
     Code,
     ConfusionMatrix,
     DataSource,
@@ -112,6 +113,7 @@ class Best(_Fields):
     metrics: Metrics | None
     intervals: dict[str, Interval]
     confusion: Confusion | None
+    class_counts: ClassCounts | None
     flags: list[str]
     resources: Resources
     duration_seconds: float | None

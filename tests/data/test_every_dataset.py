@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -163,7 +164,7 @@ def test_folds_walk_forward(monkeypatch, name):
     folds = prepare_folds(name, request)
     stamps = folds[0].table.timestamps
     assert len(folds) == 3
-    for fold, after in zip(folds, folds[1:], strict=False):
+    for fold, after in pairwise(folds):
         assert set(fold.splits.train) < set(after.splits.train), "each fold trains on more"
         assert not set(fold.splits.val) & set(after.splits.val)
         np.testing.assert_array_equal(fold.splits.test, after.splits.test)

@@ -9,7 +9,7 @@ from torch import nn
 
 from hpo.checkpoint import Checkpointer, key_of, restore
 from hpo.errors import StorageError
-from hpo.losses import loss_function, score_function
+from hpo.losses import LossSettings, loss_function, score_function
 from hpo.train import Training, TrainSettings, Windows, train
 
 SETTINGS = TrainSettings(
@@ -59,7 +59,7 @@ def go_on(training, windows, batches=None):
         left[0] -= 1
         return left[0] < 0
 
-    loss, score = loss_function("bce", "binary", 2.0, None), score_function("binary")
+    loss, score = loss_function(LossSettings(name="bce"), "binary"), score_function("binary")
     train(training, *windows, loss, score, lambda row: True, interrupted=interrupted)
     return training
 

@@ -3,7 +3,15 @@ import math
 import numpy as np
 import pytest
 
-from hpo.metrics import binary_metrics, confusion_counts
+from hpo.metrics import (
+    ECE_BINS,
+    binary_metrics,
+    calibration_error,
+    class_counts,
+    class_metrics,
+    confusion_counts,
+    softmax,
+)
 
 P = np.array([0.9, 0.2, 0.6, 0.4, 0.7])
 Y = np.array([1.0, 0.0, 0.0, 1.0, 1.0])
@@ -34,3 +42,41 @@ def test_one_class_and_certain_predictions():
     assert "auc" not in scores
     assert all(math.isfinite(value) for value in scores.values())
     assert confusion_counts(np.array([0.1]), np.array([0.0]))["true_negative"] == 1
+
+
+def test_class_metrics_by_hand():
+    p = np.array([[0.7, 0.2, 0.1], [0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])
+    labels = np.array([0.0, 1.0, 1.0, 2.0])
+    scores = class_metrics(p, labels)
+    assert scores["log_loss"] == pytest.approx(-np.log([0.7, 0.3, 0.8, 0.4]).mean())
+    assert scores["accuracy"] == pytest.approx(3 / 4)
+    # Class 0 is found once and guessed twice, class 1 found once of two, class 2 always.
+    assert scores["precision"] == pytest.approx((1 / 2 + 1 + 1) / 3)
+    assert scores["recall"] == pytest.approx((1 + 1 / 2 + 1) / 3)
+    assert scores["f1"] == pytest.approx((2 / 3 + 2 / 3 + 1) / 3)
+    squares = [(0.3, 0.2, 0.1), (0.5, 0.7, 0.2), (0.1, 0.2, 0.1), (0.3, 0.3, 0.6)]
+    assert scores["brier"] == pytest.approx(np.mean([np.square(row).sum() for row in squares]))
+    assert scores["prediction_range"] == pytest.approx(0.6)
+    # Of the pairs of one of a class and one of another, the share in the right order, ties half.
+    assert scores["auc"] == pytest.approx((3 / 3 + 3.5 / 4 + 3 / 3) / 3)
+    assert "auc" not in class_metrics(p, np.array([0.0, 1.0, 1.0, 1.0]))
+    assert class_counts(np.log(p), labels, ("a", "b", "c"))["counts"] == [[1, 0, 0], [1, 1, 0], [0, 0, 1]]
+
+
+def test_softmax_of_large_logits():
+    assert softmax(np.array([[1000.0, 1000.0], [0.0, -1000.0]])) == pytest.approx(
+        np.array([[0.5, 0.5], [1.0, 0.0]])
+    )
+
+
+def test_calibration_error_against_a_loop():
+    rng = np.random.default_rng(0)
+    confidence = rng.uniform(0, 1, 500)
+    correct = rng.uniform(0, 1, 500) < confidence**2
+    expected = 0.0
+    for i in range(ECE_BINS):
+        inside = (confidence >= i / ECE_BINS) & (confidence < (i + 1) / ECE_BINS)
+        if inside.any():
+            expected += inside.mean() * abs(correct[inside].mean() - confidence[inside].mean())
+    assert calibration_error(confidence, correct) == pytest.approx(expected)
+    assert calibration_error(np.ones(3), np.ones(3, dtype=bool)) == 0.0

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from hpo.losses import loss_function, score_function
+from hpo.losses import LossSettings, loss_function, score_function
 from hpo.train import DivergedError, Training, TrainSettings, Windows, evaluate, predict, train, warmup_cosine
 
 LENGTH, CHANNELS = 8, 2
@@ -47,7 +47,7 @@ def settings(**changes):
 def run(model=None, report=lambda row: True, loss="bce", max_seconds=None, **changes):
     train_windows, val_windows, _ = make_windows()
     training = Training(model or make_model(), len(train_windows), settings(**changes))
-    function = loss_function(loss, "binary", 2.0, None)
+    function = loss_function(LossSettings(name=loss), "binary")
     score = score_function("binary")
     train(training, train_windows, val_windows, function, score, report, max_seconds=max_seconds)
     return training.model, training

@@ -15,6 +15,7 @@ import psutil
 import pytest
 from safetensors.torch import load_file
 
+from hpo.losses import LossSettings
 from hpo.metrics import Scorer
 from hpo.models.base import ForecastShape
 from hpo.models.mlp import MlpConfig
@@ -43,9 +44,7 @@ def job(tmp_path):
         offset=np.zeros(1, dtype=np.float32),
         train_ends=np.arange(7, 200),
         val_ends=np.arange(210, 300),
-        loss="bce",
-        focal_gamma=2.0,
-        focal_alpha=None,
+        loss=LossSettings(name="bce"),
         settings=TrainSettings(
             learning_rate=1e-2,
             weight_decay=0.0,
