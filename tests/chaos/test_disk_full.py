@@ -44,9 +44,10 @@ def epochs_trained(run):
 @pytest.mark.parametrize("rooms", [(0,), pytest.param(ROOMS, marks=LONG)])
 def test_a_full_disk_stops_no_trial_and_is_told_once(service, small_disk, rooms):
     """The disk fills again and again, with ever other room left, at ever other moments of the study."""
-    whole = service("whole", f"--trials={2 * len(rooms)}")
+    # With room enough, several trials end while the disk is looked at.
+    whole = service("whole", f"--trials={6 * len(rooms)}")
     assert whole.run().returncode == 0
-    broken = service("broken", f"--trials={2 * len(rooms)}", out=small_disk / "out")
+    broken = service("broken", f"--trials={6 * len(rooms)}", out=small_disk / "out")
     run = broken.start()
     assert run.wait_for("trial 0 of")
     waited = 0
