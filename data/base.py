@@ -220,9 +220,9 @@ class ForecastData:
     @property
     def n_outputs(self) -> int:
         """Numbers in one forecast; of a multi-class task, one a class."""
-        return len(self.table.class_names) or len(self.table.target_offsets) * int(
-            self.target_values.shape[1]
-        )
+        if self.table.task == "multiclass":
+            return len(self.table.class_names)
+        return len(self.table.target_offsets) * int(self.target_values.shape[1])
 
     def targets_at(self, ends: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """The targets of windows that end at some rows, (N, steps x K), step-major."""

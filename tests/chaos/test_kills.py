@@ -60,15 +60,15 @@ def test_the_whole_group_is_killed_at_random_instants(service, n_kills):
 
 @pytest.mark.chaos
 @pytest.mark.timeout(5400)
-@pytest.mark.parametrize("n_kills", [60])
-def test_four_processes_share_a_study_and_are_killed(service, n_kills):
+@pytest.mark.parametrize(("n_processes", "n_kills"), [(4, 60), (8, 8)])
+def test_several_processes_share_a_study_and_are_killed(service, n_processes, n_kills):
     """All sampling is random here, so that what is tried does not depend on who ends first."""
     rng = random.Random(n_kills)
-    n_trials = n_kills
+    n_trials = max(n_kills, 24)
     arguments = (f"--trials={n_trials}", "--startup-trials=1000", "--no-prune", "--budget=2M", "--epochs=3")
     whole, shared = service("whole", *arguments), service("shared", *arguments)
     assert whole.run().returncode == 0
-    runs = [shared.start() for _ in range(4)]
+    runs = [shared.start() for _ in range(n_processes)]
     for _ in range(n_kills):
         victim = rng.randrange(len(runs))
         time.sleep(rng.uniform(0.0, 6.0))
