@@ -1,7 +1,8 @@
 """What holds for every data set under every split it offers."""
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ CASES = [
     (name, rule)
     for name, spec in DATASETS.items()
     for rule in spec.splits
-    # Two years of the 10-minute file are not enough: see test_jena.py.
+    # Two years of the 10-minute file are not enough: see test_traps.py.
     if rule != legacy.NAME and (name, rule) != ("jena", "year")
 ]
 
@@ -37,7 +38,7 @@ def request_for(name, rule):
     return DataRequest(context_length=context, horizon=horizon, split=rule, groups=groups)
 
 
-@lru_cache(maxsize=None)
+@cache
 def load(name, groups):
     return SPECS[name].load(replace(request_for(name, None), groups=groups))
 
@@ -163,7 +164,7 @@ def test_folds_walk_forward(monkeypatch, name):
     folds = prepare_folds(name, request)
     stamps = folds[0].table.timestamps
     assert len(folds) == 3
-    for fold, after in zip(folds, folds[1:], strict=False):
+    for fold, after in pairwise(folds):
         assert set(fold.splits.train) < set(after.splits.train), "each fold trains on more"
         assert not set(fold.splits.val) & set(after.splits.val)
         np.testing.assert_array_equal(fold.splits.test, after.splits.test)
