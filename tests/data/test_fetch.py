@@ -3,6 +3,7 @@
 import hashlib
 import io
 import lzma
+import re
 import socket
 import threading
 import zipfile
@@ -12,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from hpo.data import DATASETS, beijing, ett, fetch
+from hpo.data import DATASETS, beijing, eaf, ett, fetch, rossmann
 from hpo.data.base import DataFile, DataRequest
 
 NAME = "table.csv"
@@ -351,3 +352,24 @@ def test_beijing_as_published_is_the_file_that_is_known_joined(data_dir, server,
     monkeypatch.setenv("HPO_DATA_DIR", str(data_dir))
     np.testing.assert_array_equal(fetched.features, DATASETS["beijing"].load(request).features)
     assert fetched.group_names == ("Dingling", "Wanliu")
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("jena", "jena_climate_2009_2016.csv"),
+        ("jena_hourly", "jena_climate_2009_2016.csv"),
+        ("rossmann", "rossmann_train.csv"),
+        ("eaf", "eaf_temp.csv"),
+    ],
+)
+def test_what_must_be_put_there_by_hand_is_named_in_the_form_that_the_publisher_has(cache, name, file):
+    context, horizon = DATASETS[name].window
+    with pytest.raises(ValueError, match=f"^{re.escape(file)} is not on this machine; get it from https:"):
+        DATASETS[name].load(DataRequest(context_length=context, horizon=horizon))
+
+
+@pytest.mark.parametrize("forms", [rossmann.TRAIN, eaf.FORMS], ids=["rossmann", "eaf"])
+def test_the_plain_form_is_what_the_packed_one_unpacks_to(data_dir, forms):
+    plain, packed = forms
+    assert sha256(lzma.decompress((data_dir / packed.name).read_bytes())) == plain.sha256

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hpo.data import DATASETS, beijing, eaf, legacy, prepare
+from hpo.data import DATASETS, beijing, legacy, prepare
 from hpo.data.base import DataRequest
 
 pytestmark = pytest.mark.usefixtures("data_dir")
@@ -192,7 +192,7 @@ def test_the_wind_of_beijing_is_text_and_becomes_a_unit_vector(raw):
 
 @pytest.fixture(scope="module")
 def furnace(raw):
-    file = raw(eaf.FILE.name)
+    file = raw("eaf_temp.csv.xz")
     return file.assign(DATETIME=pd.to_datetime(file["DATETIME"]))
 
 
