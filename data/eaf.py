@@ -25,10 +25,18 @@ CHANNELS = {
     "minutes": "minutes since the heat's first reading",
 }
 
-FILE = DataFile(
-    name="eaf_temp.csv.xz",
-    sha256="7275be80c142ff91e3e49338d673b35afa17cd828a7660ee6137ce3363164040",
-    page="https://www.kaggle.com/datasets/yuriykatser/industrial-data-from-the-arc-furnace",
+PAGE = "https://www.kaggle.com/datasets/yuriykatser/industrial-data-from-the-arc-furnace"
+FORMS = (
+    DataFile(
+        name="eaf_temp.csv",
+        sha256="6644aa5c6611194b783dfbde8f83790a17f0460fd5d79863aae4a99196ee43a1",
+        page=PAGE,
+    ),
+    DataFile(
+        name="eaf_temp.csv.xz",
+        sha256="7275be80c142ff91e3e49338d673b35afa17cd828a7660ee6137ce3363164040",
+        page=PAGE,
+    ),
 )
 
 
@@ -38,7 +46,7 @@ def read() -> tuple[pd.DataFrame, str]:
     Raises:
         ValueError: The file cannot be had.
     """
-    path, sha256 = locate((FILE,))
+    path, sha256 = locate(FORMS)
     return pd.read_csv(path, parse_dates=["DATETIME"]), sha256
 
 
@@ -112,5 +120,5 @@ SPEC = DatasetSpec(
     targets=(TEMPERATURE, OXYGEN),
     groups="heat",
     window=(2, 1),
-    files=((FILE,),),
+    files=(FORMS,),
 )

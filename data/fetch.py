@@ -13,6 +13,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
@@ -152,16 +153,17 @@ def _unpack(archive: Path, name: str, target: Path) -> None:
     """Take a file out of a zip, or out of a zip inside it.
 
     Raises:
-        ValueError: It is not in there.
+        ValueError: It is not in there, or damaged.
     """
     try:
         with archive.open("rb") as file:
             found = _unpack_from(file, name, target)
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, zlib.error):  # damaged inside, it unpacks in part
         found = False
     if not found:
         archive.unlink()
-        raise ValueError(f"{archive.name}, as fetched, holds no {name}; nothing was kept")
+        target.unlink(missing_ok=True)
+        raise ValueError(f"{archive.name}, as fetched, holds no whole {name}; nothing was kept")
 
 
 def _unpack_from(archive: IO[bytes], name: str, target: Path) -> bool:

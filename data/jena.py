@@ -45,12 +45,12 @@ TEN_MINUTES = (
     ),
 )
 HOURLY = (
+    TEN_MINUTES[0],
     DataFile(
         name="jena_climate_hourly_2009_2016.csv.xz",
         sha256="6d901bb17a61b2dd20eee51f17dbff4b519d1af96cd8f19af67674a408ff6bc7",
         page=PAGE,
     ),
-    TEN_MINUTES[0],
 )
 
 

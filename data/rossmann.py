@@ -17,10 +17,17 @@ from .fetch import joint_sha256, locate
 from .frames import choose, regression_table
 
 PAGE = "https://www.kaggle.com/c/rossmann-store-sales/data"
-TRAIN = DataFile(
-    name="rossmann_train.csv.xz",
-    sha256="3327500176b5a6e2dce21400221b2215b71ecff6c4c54ced2153a2751f5e9751",
-    page=PAGE,
+TRAIN = (
+    DataFile(
+        name="rossmann_train.csv",  # train.csv on Kaggle
+        sha256="f6e4597c142d7d909a13d53b68a8e85c00b9a4c7b5ff40adbb37d6829cc1f4cc",
+        page=PAGE,
+    ),
+    DataFile(
+        name="rossmann_train.csv.xz",
+        sha256="3327500176b5a6e2dce21400221b2215b71ecff6c4c54ced2153a2751f5e9751",
+        page=PAGE,
+    ),
 )
 STORE = DataFile(
     name="rossmann_store.csv",
@@ -56,7 +63,7 @@ def load(request: DataRequest) -> Table:
     Raises:
         ValueError: A store is not known, or a file cannot be had.
     """
-    (train_path, train_sum), (store_path, store_sum) = locate((TRAIN,)), locate((STORE,))
+    (train_path, train_sum), (store_path, store_sum) = locate(TRAIN), locate((STORE,))
     days = pd.read_csv(train_path, dtype={"StateHoliday": "category"}, parse_dates=["Date"], engine="c")
     stores = choose("store", request.groups, STORES, STORES)
     numbers = [int(store) for store in stores]
@@ -144,5 +151,5 @@ SPEC = DatasetSpec(
     targets=("sales", "customers"),
     groups="store",
     window=(28, 7),
-    files=((TRAIN,), (STORE,)),
+    files=(TRAIN, (STORE,)),
 )

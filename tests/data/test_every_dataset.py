@@ -25,7 +25,7 @@ CASES = [
     (name, rule)
     for name, spec in DATASETS.items()
     for rule in spec.splits
-    # Two years of the 10-minute file are not enough: see test_jena.py.
+    # Two years of the 10-minute file are not enough: see test_traps.py.
     if rule != legacy.NAME and (name, rule) != ("jena", "year")
 ]
 
