@@ -30,8 +30,8 @@ class DataRequest:
         n_folds: Folds of a walk-forward split (``[data] folds`` in a study file, ``--folds``).
         fold: Which of them, from 0; None takes the last, which trains on most rows (``fold``, ``--fold``).
         groups: Stations, stores, heats or subjects to keep, in this order; "all" takes every one, empty the
-            data set's own choice (``groups = "Guanyuan,Tiantan"``, ``--groups``). A group split holds out the
-            last ones.
+            data set's own choice (``groups = "Guanyuan,Tiantan"``, ``--groups``). A group split holds out
+            those whose rows begin last; of those that begin together, the last ones asked for.
         data_seed: Seed of synthetic data (``data_seed``, ``--data-seed``).
         limit: At most this many training windows, the latest ones; None takes all.
         path: The file, for a user's own table.

@@ -1,7 +1,7 @@
 """Beijing Multi-Site Air Quality (UCI 501; Zhang et al. 2017): 12 stations, hourly, 2013-03 to 2017-02.
 
-One station by default (Guanyuan); several or all by ``groups``, one after the other. A group split trains on
-the first stations and holds out the last ones. The wind's direction, text in the file, becomes the two
+One station by default (Guanyuan); several or all by ``groups``, one after the other. A group split holds
+out whole stations. The wind's direction, text in the file, becomes the two
 coordinates of a unit vector.
 """
 

@@ -158,7 +158,7 @@ def intent_record(
         references=references.metrics,
         confusion_matrix=None,
         split=context.parts,
-        flags=[],
+        flags=[LEAKS] if context.data.splits.leaks else [],
         resources=Resources(
             device=context.device,
             peak_memory_bytes=None,
@@ -380,8 +380,12 @@ def _finished_fields(
     }
 
 
+LEAKS = "leaking_protocol"
+"""The split is one of old, in which the test rows leak into training: no evidence of anything."""
+
+
 def _flags(record: TrialRecord, earlier: Sequence[TrialRecord]) -> list[str]:
-    flags = []
+    flags = [flag for flag in record.flags if flag == LEAKS]
     if record.metrics and record.metrics.val.get("prediction_range", 1.0) < COLLAPSED_RANGE:
         flags.append("collapsed_predictions")
     if record.naive.skill is not None and record.naive.skill < 0:
