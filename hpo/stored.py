@@ -125,8 +125,9 @@ def add_waiting(study: Study, params: dict[str, Any], origin: str | None) -> Non
 def finish_trial(study: Study, trial_id: int, record: TrialRecord) -> None:
     """Tell storage how a trial ended, with the record's own times.
 
-    All that belongs to the trial is brought up to the record first; state, value and times follow in one
-    transaction, so that a kill leaves either an open trial, to be told again, or a whole one.
+    All that belongs to the trial is brought up to the record first. State, value and times follow in one
+    transaction, in which epochs that the record does not know are forgotten, so that a kill leaves either an
+    open trial, to be told again, or a whole one.
     """
     storage, frozen = study._storage, _frozen(record)
     stored = storage.get_trial(trial_id)
@@ -150,7 +151,14 @@ def finish_trial(study: Study, trial_id: int, record: TrialRecord) -> None:
 
 def _close(study: Study, trial_id: int, record: TrialRecord) -> None:
     trials, values = models.TrialModel.__table__, models.TrialValueModel.__table__
+    scores = models.TrialIntermediateValueModel.__table__
     with _engine(study).begin() as connection:
+        # An attempt that was killed may have come further than the one that the record tells of.
+        connection.execute(
+            scores.delete().where(
+                scores.c.trial_id == trial_id, scores.c.step.not_in(list(record.intermediate_values))
+            )
+        )
         if record.value is not None:
             value, kind = models.TrialValueModel.value_to_stored_repr(record.value)
             connection.execute(

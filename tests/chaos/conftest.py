@@ -147,12 +147,18 @@ class Running:
         self.process.wait()
 
     def children(self):
-        """The processes of its running trials: children of the fork server."""
+        """The processes of its running trials: forked from the fork server, which may start others to look
+        around while it loads.
+        """
         try:
             family = psutil.Process(self.process.pid).children(recursive=True)
-            return [child for child in family if child.ppid() != self.process.pid]
+            return [child for child in family if child.ppid() != self.process.pid and _is_forked(child)]
         except psutil.NoSuchProcess:
             return []
+
+
+def _is_forked(process):
+    return any("multiprocessing.forkserver" in word for word in process.cmdline())
 
 
 @pytest.fixture(scope="session")

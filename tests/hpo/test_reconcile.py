@@ -1,6 +1,8 @@
 """Each kind of difference, found and mended; whole programs are in tests/chaos."""
 
 import shutil
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -10,6 +12,7 @@ from hpo.locks import FileLock
 from hpo.rebuild import audit, rebuild
 from hpo.records import read_record, write_record
 from hpo.storage import load_study, open_existing
+from hpo.stored import finish_trial, load_records
 
 NAME = "sp500_mlp_h1_20k"
 
@@ -73,6 +76,35 @@ def test_a_trial_that_a_living_process_works_on_is_left_alone(out, files):
     with FileLock(files.trial_lock(1)):
         assert found(out) == []
     assert found(out) == [("write file", 1)]
+
+
+def test_epochs_of_an_attempt_that_was_killed_do_not_outlive_a_shorter_last_one(out, files):
+    """Storage has heard of more epochs than the attempt that the record tells of came to."""
+    record = read_record(files.trial(2))
+    curve = record.learning_curve[:1]
+    shorter = record.model_copy(
+        update={
+            "state": "FAIL",
+            "value": None,
+            "learning_curve": curve,
+            "intermediate_values": {row.epoch: row.val_loss for row in curve},
+        }
+    )
+    with open_existing(url(out)) as storage:
+        study = load_study(storage, NAME)
+        trial = study._storage.get_trial(study.trials[2]._trial_id)
+        assert len(trial.intermediate_values) == 2
+        with closing(sqlite3.connect(out / "studies.db")) as connection, connection:
+            connection.execute("UPDATE trials SET state = 'RUNNING' WHERE trial_id = ?", [trial._trial_id])
+            connection.execute("DELETE FROM trial_values WHERE trial_id = ?", [trial._trial_id])
+    with open_existing(url(out)) as storage:
+        study = load_study(storage, NAME)
+        finish_trial(study, trial._trial_id, shorter)
+    write_record(files, shorter)
+    with open_existing(url(out)) as storage:
+        stored = load_records(load_study(storage, NAME))
+    assert stored[2] == shorter
+    assert found(out) == []
 
 
 def test_a_forced_config_that_ran_twice_is_found(out):

@@ -251,6 +251,7 @@ def test_a_child_leaves_with_its_parent(tmp_path):
             f"""
             import math, os, sys, threading, pathlib
             import numpy as np
+            from hpo.losses import LossSettings
             from hpo.metrics import Scorer
             from hpo.models.base import ForecastShape
             from hpo.models.mlp import MlpConfig
@@ -276,8 +277,8 @@ def test_a_child_leaves_with_its_parent(tmp_path):
                     offset=np.zeros(1, dtype=np.float32),
                     train_ends=np.arange(7, 200),
                     val_ends=np.arange(210, 300),
-                    loss="bce", focal_gamma=2.0, focal_alpha=None, settings=settings, seed=0, device="cpu",
-                    threads=1, weights=pathlib.Path({str(tmp_path / "w")!r}), beats=-math.inf,
+                    loss=LossSettings(name="bce"), settings=settings, seed=0, device="cpu", threads=1,
+                    weights=pathlib.Path({str(tmp_path / "w")!r}), beats=-math.inf,
                     checkpoint=None, quarantine=pathlib.Path({str(tmp_path / "q")!r}),
                     checkpoint_seconds=1e9, max_seconds=None,
                 )
