@@ -26,15 +26,15 @@ def test_a_flag_is_set_by_signals_that_come_one_upon_another():
     sender = threading.Thread(target=send, daemon=True)
     try:
         sender.start()
-        until = time.monotonic() + 1.0
-        while time.monotonic() < until:
+        until = time.monotonic() + 60
+        while calls < 100 and time.monotonic() < until:
             flag.wait(0.001)
     finally:
         done.set()
         sender.join()
         signal.signal(signal.SIGUSR1, previous)
     assert flag.is_set()
-    assert calls > 100
+    assert calls >= 100
 
 
 def test_a_wait_ends_when_the_flag_is_set_or_the_time_is_over():
