@@ -8,7 +8,7 @@ of early stopping are all in it.
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from hpo.errors import StorageError
 from hpo.files import write_bytes
+from hpo.job import FoldResult
 from hpo.train import EpochResult, Progress, Training
 
 MAX_SHARE = 33
@@ -43,15 +44,15 @@ class Checkpointer:
         wait = max(self._interval, MAX_SHARE * self._last_write)
         return time.monotonic() - self._last_end >= wait
 
-    def write(self, training: Training) -> None:
-        """Replace the checkpoint.
+    def write(self, training: Training, ended: Sequence[FoldResult] = ()) -> None:
+        """Replace the checkpoint by one of the training under way and of the folds that ended before it.
 
         Raises:
             OSError: The disk is full or read-only; the last checkpoint is untouched.
         """
         started = time.monotonic()
         try:
-            write_bytes(self._path, _pack(training, self._key))
+            write_bytes(self._path, _pack(training, ended, self._key))
         finally:  # a failed write waits its turn too
             self._last_end = time.monotonic()
             self._last_write = self._last_end - started
@@ -62,18 +63,17 @@ def key_of(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def restore(path: Path, key: str, fresh: Callable[[], Training]) -> Training:
-    """Go on from a checkpoint.
+def restore(path: Path, key: str, fresh: Callable[[int], Training]) -> tuple[Training, list[FoldResult]]:
+    """Go on from a checkpoint, and the folds that ended before it.
 
     Args:
         path: The checkpoint.
         key: As given to the :class:`Checkpointer` that wrote it.
-        fresh: Builds the training as it was at its beginning.
+        fresh: Builds the training on a fold as it was at its beginning.
 
     Raises:
         StorageError: The file is torn, foreign, or of another trial.
     """
-    training = fresh()
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
@@ -81,13 +81,20 @@ def restore(path: Path, key: str, fresh: Callable[[], Training]) -> Training:
                 raise StorageError("it is of another trial or other settings")
             state = json.loads(header["state"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+        ended = [_fold_result(fold) for fold in state["folds"]]
+        training = fresh(len(ended))
         _unpack(training, tensors, state)
     except Exception as error:  # whatever the file holds, it must not end the trial
         raise StorageError(f"{path}: not a checkpoint to go on from ({error})") from error
-    return training
+    return training, ended
 
 
-def _pack(training: Training, key: str) -> bytes:
+def _fold_result(fold: dict[str, Any]) -> FoldResult:
+    curve = [EpochResult(**row) for row in fold.pop("curve")]
+    return FoldResult(**fold, curve=curve)
+
+
+def _pack(training: Training, ended: Sequence[FoldResult], key: str) -> bytes:
     optimizer = training.optimizer.state_dict()
     tensors = {
         **_prefixed("model", training.model.state_dict()),
@@ -106,6 +113,7 @@ def _pack(training: Training, key: str) -> bytes:
         "progress": asdict(training.progress),
         "groups": optimizer["param_groups"],
         "scheduler": training.scheduler.state_dict(),
+        "folds": [asdict(fold) for fold in ended],
     }
     header = {"key": key, "state": json.dumps(state, allow_nan=False)}
     return save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, header)

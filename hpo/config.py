@@ -24,6 +24,7 @@ from pydantic import (
 from hpo.budget import format_budget, parse_budgets
 from hpo.errors import ConfigError, UnknownNameError
 from hpo.files import ExperimentFiles
+from hpo.objective import VAL_LOSS, Objective, make_objective
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -32,7 +33,7 @@ _MAX_NAME = 255
 _MAX_FILE_BYTES = 100_000
 _MAX_LINE = 2_000
 
-Loss = Literal["bce", "focal", "cross_entropy", "mse", "mae", "huber"]
+Loss = Literal["bce", "focal", "cross_entropy", "mse", "mae", "huber", "gaussian_nll", "gaussian_nll_full"]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -110,7 +111,9 @@ class DataSection(_Section):
         description="how rows are divided into train, validation and test; default: the data set's own rule",
     )
     folds: int = Field(5, ge=1, le=100, description="folds of a walk-forward split")
-    fold: int | None = Field(None, ge=0, description="which fold, from 0; default: the last")
+    fold: int | None = Field(
+        None, ge=0, description="one fold alone, from 0; default: all, the objective is their mean"
+    )
     groups: str | None = Field(
         None, description="stations, stores, heats or subjects to keep, by commas, or all"
     )
@@ -174,11 +177,19 @@ class SearchSection(_Section):
     startup_trials: int = Field(
         12, ge=0, description="trials, forced ones among them, before TPE takes over from random sampling"
     )
-    objective: Literal["val_loss"] = Field(
-        "val_loss", description="the task's proper score on the validation part"
+    objective: str = Field(
+        VAL_LOSS, description="val_loss, the task's proper score, or a validation metric such as auc"
     )
     prune: bool = Field(True, description="stop trials that are worse than the median of their budget")
     prune_warmup: int = Field(5, ge=1, description="epochs before a trial may be pruned")
+
+    @field_validator("objective")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        try:
+            return make_objective(value).name
+        except UnknownNameError as error:
+            raise ValueError(str(error)) from error
 
 
 class TrainingSection(_Section):
@@ -186,7 +197,9 @@ class TrainingSection(_Section):
 
     epochs: int = Field(50, ge=1, le=100_000, description="epochs at most")
     loss: Loss | None = Field(
-        None, description="training loss: bce, focal, cross_entropy, mse, mae, huber; default: the task's own"
+        None,
+        description="training loss: bce, focal, cross_entropy, mse, mae, huber, gaussian_nll (a variance for "
+        "each forecast number), gaussian_nll_full (their whole covariance); default: the task's own",
     )
     focal_gamma: float = Field(2.0, ge=0, le=10, description="focusing parameter of the focal loss")
     focal_alpha: float | None = Field(
@@ -232,6 +245,11 @@ class StudyConfig(_Section):
         budgets = "-".join(format_budget(budget) for budget in self.budgets)
         default = f"{self.data.label}_{self.model.model}_h{self.data.horizon}_{budgets}"
         return self.study.experiment or default
+
+    @property
+    def objective(self) -> Objective:
+        """What the search goes by."""
+        return make_objective(self.search.objective)
 
     @property
     def files(self) -> ExperimentFiles:

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from hpo.errors import ConfigError
+from hpo.models.gaussian import Covariance, gaussian_nll
 
 LossFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """Outputs (B, O) and targets to the mean loss. Outputs of classes are logits.
@@ -46,15 +47,26 @@ def weighted_bce(logits: Tensor, targets: Tensor, positive_weight: float) -> Ten
     return functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=weight)
 
 
+def _of_mean(loss: LossFunction) -> LossFunction:
+    """A loss of the forecast alone, without the covariance that may stand behind it."""
+    return lambda outputs, targets: loss(outputs[:, : targets.shape[1]], targets)
+
+
 _SCORES: dict[str, LossFunction] = {
     "binary": functional.binary_cross_entropy_with_logits,
     "multiclass": cross_entropy,
-    "regression": functional.mse_loss,
+    "regression": _of_mean(functional.mse_loss),
 }
+COVARIANCES: dict[str, Covariance] = {"gaussian_nll": "diagonal", "gaussian_nll_full": "full"}
+"""What a loss needs beside the forecast."""
+
+MAX_FULL = 128
+"""Forecast numbers of a full covariance at most: its factor grows with their square."""
+
 LOSSES = {
     "binary": ("bce", "focal"),
     "multiclass": ("cross_entropy",),
-    "regression": ("mse", "mae", "huber"),
+    "regression": ("mse", "mae", "huber", "gaussian_nll", "gaussian_nll_full"),
 }
 """Training losses by task; the first is the task's own score."""
 
@@ -101,6 +113,21 @@ def default_loss(task: str) -> str:
     return LOSSES[task][0]
 
 
+def covariance_of(settings: LossSettings, n_outputs: int) -> Covariance:
+    """What a model forecasts beside the mean, for its loss.
+
+    Raises:
+        ConfigError: A full covariance would be too large.
+    """
+    covariance = COVARIANCES.get(settings.name, "none")
+    if covariance == "full" and n_outputs > MAX_FULL:
+        raise ConfigError(
+            f"loss {settings.name} takes at most {MAX_FULL} forecast numbers (horizon x targets), "
+            f"got {n_outputs}; gaussian_nll takes any"
+        )
+    return covariance
+
+
 def loss_function(settings: LossSettings, task: str) -> LossFunction:
     """The training loss.
 
@@ -119,5 +146,7 @@ def loss_function(settings: LossSettings, task: str) -> LossFunction:
         "mse": functional.mse_loss,
         "mae": functional.l1_loss,
         "huber": partial(functional.huber_loss, delta=settings.huber_delta),
+        "gaussian_nll": gaussian_nll,
+        "gaussian_nll_full": gaussian_nll,
     }
     return functions[settings.name]

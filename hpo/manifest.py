@@ -3,6 +3,7 @@
 import logging
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -47,7 +48,7 @@ def write_manifest(
             "hardware": describe(),
             "seed": seed,
             "references": {
-                "metrics": references.metrics,
+                "folds": references.by_fold,
                 "naive": references.naive,
                 "season": references.season,
             },
@@ -58,14 +59,14 @@ def write_manifest(
     write_json(files.manifest, manifest)
 
 
-def stored_references(files: ExperimentFiles, data: ForecastData) -> References | None:
+def stored_references(files: ExperimentFiles, folds: Sequence[ForecastData]) -> References | None:
     """The references that a study's first run computed; None in that run, or if the data have changed."""
     manifest = _read(files)
-    if manifest.get("data", {}).get("sha256") != data.table.sha256:
+    if manifest.get("data", {}).get("sha256") != folds[0].table.sha256:
         return None
     known = manifest["references"]
     try:
-        return restore_references(data, known["metrics"], known["naive"], known["season"])
+        return restore_references(folds, known["folds"], known["naive"], known["season"])
     except KeyError:  # written by another version
         return None
 

@@ -6,7 +6,6 @@ goes on starts at once.
 Legend: N windows, O outputs, H horizon, K target columns.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +14,13 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-OBJECTIVES = {"binary": "log_loss", "multiclass": "log_loss", "regression": "mse"}
-"""The metric that is each task's objective."""
-
 ECE_BINS = 15
 """Bins of equal width for the expected calibration error (Guo et al. 2017)."""
+
+_Z90 = 1.6448536269514722
+"""A normal number is within so many standard deviations in 90 of 100 cases."""
+
+_GAUSSIAN_BATCH = 4096
 
 COLLAPSED_RANGE = 0.1
 """Probabilities that span less than this are all nearly equal: the model tells nothing apart."""
@@ -36,6 +37,7 @@ class Scorer:
         naive_error: Mean absolute error of the seasonal naive forecast on training rows, in the targets'
             units, shape (O,): what MASE divides by.
         class_names: Of a multi-class task, by index.
+        season: Rows in a season; None where nothing repeats.
     """
 
     task: str
@@ -43,21 +45,27 @@ class Scorer:
     std: Array
     naive_error: Array
     class_names: tuple[str, ...] = ()
+    season: int | None = None
 
-    def metrics(self, outputs: Array, targets: Array) -> dict[str, float]:
+    def metrics(self, outputs: Array, targets: Array, last: Array) -> dict[str, float]:
         """All metrics of outputs (N, O), logits or scaled forecasts, against scaled targets.
 
-        Targets are (N, O); those of a multi-class task (N, 1), the index of the class.
+        Behind scaled forecasts may stand the factor of their covariance (``models/gaussian.py``).
+        Targets are (N, O); those of a multi-class task (N, 1), the index of the class. ``last`` holds the
+        target columns at the windows' last rows, (N, K), what the direction of a forecast starts from.
         """
         if self.task == "binary":
             return binary_metrics(sigmoid(outputs[:, 0]), targets[:, 0])
         if self.task == "multiclass":
             return class_metrics(softmax(outputs), targets[:, 0])
+        forecast = outputs[:, : targets.shape[1]]
         return {
-            "mse": float(np.mean((outputs - targets) ** 2)),
+            "mse": float(np.mean((forecast - targets) ** 2)),
             **regression_metrics(
-                outputs * self.std + self.mean, targets * self.std + self.mean, self.naive_error
+                forecast * self.std + self.mean, targets * self.std + self.mean, self.naive_error
             ),
+            **direction_accuracy(forecast, targets, last),
+            **(gaussian_metrics(outputs, targets) if outputs.shape[1] > targets.shape[1] else {}),
         }
 
     def confusion(self, outputs: Array, targets: Array) -> dict[str, Any] | None:
@@ -67,11 +75,6 @@ class Scorer:
         if self.task == "multiclass":
             return class_counts(outputs, targets[:, 0], self.class_names)
         return None
-
-
-def objective_metric(metrics: Mapping[str, float]) -> str:
-    """The name of the objective among the metrics of one task."""
-    return next(name for name in OBJECTIVES.values() if name in metrics)
 
 
 def sigmoid(logits: Array) -> Array:
@@ -164,6 +167,46 @@ def confusion_counts(probabilities: Array, labels: Array) -> dict[str, int]:
         "false_negative": int(fn),
         "true_positive": int(tp),
     }
+
+
+def direction_accuracy(forecast: Array, actual: Array, last: Array) -> dict[str, float]:
+    """The share of steps forecast to the side of the last known value on which they came to lie.
+
+    Steps (N, H x K) that came to lie where they started have no direction and are left out, as are windows
+    whose last value is not known; a forecast of no change is wrong. Empty if nothing is left.
+    """
+    start = np.tile(last, actual.shape[1] // last.shape[1])
+    moved = np.sign(actual - start)
+    counts = (moved != 0) & np.isfinite(start)
+    if not counts.any():
+        return {}
+    return {"direction_accuracy": float(np.mean(np.sign(forecast - start)[counts] == moved[counts]))}
+
+
+def gaussian_metrics(outputs: Array, targets: Array) -> dict[str, float]:
+    """Scores of a Gaussian forecast, mean and covariance factor behind it, against scaled targets (N, O).
+
+    ``nll`` is the negative log-likelihood in nats a number; ``coverage_90`` the share of numbers inside their
+    central 90 % interval; ``mean_correlation`` the mean absolute correlation forecast between two numbers.
+    """
+    import torch
+
+    from hpo.models.gaussian import gaussian_nll, split_gaussian
+
+    n = targets.shape[1]
+    nll, inside, correlation = 0.0, 0.0, 0.0
+    for rows in np.array_split(np.arange(len(targets)), -(-len(targets) // _GAUSSIAN_BATCH)):
+        chosen, actual = torch.from_numpy(outputs[rows]), torch.from_numpy(targets[rows])
+        nll += gaussian_nll(chosen, actual).item() * len(rows)
+        mean, factor = split_gaussian(chosen, n)
+        covariance = factor @ factor.mT
+        std = covariance.diagonal(dim1=1, dim2=2).sqrt()
+        inside += ((actual - mean).abs() <= _Z90 * std).double().mean().item() * len(rows)
+        if n > 1:
+            between = (covariance / (std[:, :, None] * std[:, None, :])).abs().sum().item() - n * len(rows)
+            correlation += between / (n * (n - 1))
+    scores = {"nll": nll, "coverage_90": inside} | ({"mean_correlation": correlation} if n > 1 else {})
+    return {name: value / len(targets) for name, value in scores.items()}
 
 
 def regression_metrics(forecast: Array, actual: Array, naive_error: Array) -> dict[str, float]:

@@ -58,7 +58,10 @@ def study_options(
         str | None,
         typer.Option(metavar="INTEGER", help="Trials, forced ones among them, before TPE takes over. [12]"),
     ] = None,
-    objective: Annotated[str | None, typer.Option(help="What is minimised. [val_loss]")] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(help="val_loss, or a metric such as auc. [val_loss]"),
+    ] = None,
     prune: Annotated[
         bool | None, typer.Option("--prune/--no-prune", help="Stop trials worse than the median. [prune]")
     ] = None,

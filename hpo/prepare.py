@@ -10,7 +10,7 @@ from hpo.reconcile import Difference, compare, mend
 from hpo.space import TrialSeededTPESampler
 from hpo.storage import RDBStorage, Study, check_identity, check_same, study_names
 from hpo.stored import ORIGIN, add_waiting
-from hpo.trial import DIRECTION, StudyContext
+from hpo.trial import StudyContext
 
 
 def prepare_study(storage: RDBStorage, context: StudyContext) -> tuple[Study, list[Difference]]:
@@ -29,7 +29,7 @@ def prepare_study(storage: RDBStorage, context: StudyContext) -> tuple[Study, li
         study = optuna.create_study(
             storage=storage,
             study_name=config.experiment,
-            direction=DIRECTION,
+            direction=config.objective.direction,
             sampler=TrialSeededTPESampler(config.study.seed, config.search.startup_trials),
             pruner=optuna.pruners.NopPruner(),
             load_if_exists=True,

@@ -58,6 +58,7 @@ class Preview(_Fields):
         predicted_seconds: Of the whole study, if no trial stops early.
         flops_per_second: Speed of this machine, from a short calibration.
         references: The scores to beat.
+        notes: What to know before starting it.
     """
 
     experiment: str
@@ -70,6 +71,7 @@ class Preview(_Fields):
     predicted_seconds: float
     flops_per_second: float
     references: dict[str, dict[str, float]]
+    notes: list[str]
 
 
 def make_preview(context: StudyContext) -> Preview:
@@ -113,7 +115,7 @@ def make_preview(context: StudyContext) -> Preview:
     return Preview(
         experiment=config.experiment,
         family=plan.family.name,
-        data={name: part.model_dump() for name, part in context.parts.items()},
+        data={name: part.model_dump() for name, part in context.parts[-1].items()},
         n_trials=config.n_trials,
         forced=forced,
         shapes=shapes,
@@ -121,21 +123,36 @@ def make_preview(context: StudyContext) -> Preview:
         predicted_seconds=seconds / config.study.workers,
         flops_per_second=max(speed.flops_per_second for speed in speeds.values()),
         references=context.references.metrics,
+        notes=_notes(context),
     )
+
+
+def _notes(context: StudyContext) -> list[str]:
+    notes = []
+    if len(context.folds) > 1:
+        notes.append(
+            f"{len(context.folds)} folds a trial, the objective is their mean; the parts above are the last's"
+        )
+    if context.data.splits.leaks:
+        notes.append("this split leaks: its scores are no evidence of anything, every trial is flagged so")
+    return notes
 
 
 def _cost(context: StudyContext, spec: TrialSpec, speed: Speed) -> Cost:
-    data = context.data
-    return estimate(
-        context.plan.family,
-        spec.model,
-        context.plan.shape,
-        batch_size=spec.batch_size,
-        n_train=len(data.splits.train),
-        n_val=len(data.splits.val),
-        epochs=context.config.training.epochs,
-        speed=speed,
-    )
+    costs = [
+        estimate(
+            context.plan.family,
+            spec.model,
+            context.plan.shape,
+            batch_size=spec.batch_size,
+            n_train=len(data.splits.train),
+            n_val=len(data.splits.val),
+            epochs=context.config.training.epochs,
+            speed=speed,
+        )
+        for data in context.folds
+    ]
+    return Cost(flops_per_step=costs[0].flops_per_step, seconds=sum(cost.seconds for cost in costs))
 
 
 def _shapes(context: StudyContext) -> list[tuple[str, TrialSpec]]:

@@ -18,6 +18,7 @@ from rich.progress import (
 
 from hpo.budget import format_count
 from hpo.records import TrialRecord
+from hpo.train import EpochResult
 
 _PLAIN_SECONDS = 10.0
 
@@ -39,7 +40,7 @@ class Display(Protocol):
     def trial_started(self, record: TrialRecord) -> None:
         """A trial is about to train."""
 
-    def epoch_ended(self, record: TrialRecord, epoch: int, val_loss: float, best: float | None) -> None:
+    def epoch_ended(self, record: TrialRecord, row: EpochResult, best: float | None) -> None:
         """A trial finished an epoch; ``best`` is the study's best value so far."""
 
     def trial_ended(self, record: TrialRecord, n_finished: int, best: TrialRecord | None) -> None:
@@ -106,12 +107,12 @@ class PlainDisplay:
         again = f", attempt {record.resumed + 1}" if record.resumed else ""
         self.message(f"trial {record.trial_number} of {self._n_trials}{again}: {describe(record)}")
 
-    def epoch_ended(self, record: TrialRecord, epoch: int, val_loss: float, best: float | None) -> None:
+    def epoch_ended(self, record: TrialRecord, row: EpochResult, best: float | None) -> None:
         """Print at most one line every ten seconds."""
         if time.monotonic() - self._last_line > _PLAIN_SECONDS:
             self.message(
-                f"trial {record.trial_number} epoch {epoch}/{record.training.epochs_planned}: "
-                f"{_epoch_note(record, val_loss, best)}"
+                f"trial {record.trial_number}{_fold(record, row)} "
+                f"epoch {row.epoch}/{record.training.epochs_planned}: {_epoch_note(record, row, best)}"
             )
 
     def trial_ended(self, record: TrialRecord, n_finished: int, best: TrialRecord | None) -> None:
@@ -162,13 +163,16 @@ class LiveDisplay:
         again = f", attempt {record.resumed + 1}" if record.resumed else ""
         self.message(f"trial {record.trial_number}{again}: {describe(record)}")
         self._trials[record.trial_number] = self._progress.add_task(
-            f"trial {record.trial_number} epochs", total=record.training.epochs_planned, note=""
+            f"trial {record.trial_number} epochs",
+            total=record.training.epochs_planned * max(1, len(record.folds)),
+            note="",
         )
 
-    def epoch_ended(self, record: TrialRecord, epoch: int, val_loss: float, best: float | None) -> None:
+    def epoch_ended(self, record: TrialRecord, row: EpochResult, best: float | None) -> None:
         """Move the trial's bar."""
-        note = _epoch_note(record, val_loss, best)
-        self._progress.update(self._trials[record.trial_number], completed=epoch, note=note)
+        step = record.training.step_of(row.fold, row.epoch)
+        note = _epoch_note(record, row, best) + _fold(record, row)
+        self._progress.update(self._trials[record.trial_number], completed=step, note=note)
 
     def trial_ended(self, record: TrialRecord, n_finished: int, best: TrialRecord | None) -> None:
         """Take the trial's bar away, print how it ended, move the study's bar."""
@@ -187,8 +191,12 @@ def make_display(n_trials: int, n_finished: int) -> Display:
     return PlainDisplay(n_trials, n_finished)
 
 
-def _epoch_note(record: TrialRecord, val_loss: float, best: float | None) -> str:
-    return f"{record.objective.name} {val_loss:.4f}" + (f", best {best:.4f}" if best is not None else "")
+def _epoch_note(record: TrialRecord, row: EpochResult, best: float | None) -> str:
+    return f"{record.objective.name} {row.value:.4f}" + (f", best {best:.4f}" if best is not None else "")
+
+
+def _fold(record: TrialRecord, row: EpochResult) -> str:
+    return f" fold {row.fold + 1}/{len(record.folds)}" if record.folds else ""
 
 
 def _clock(seconds: float) -> str:

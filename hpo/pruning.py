@@ -4,30 +4,34 @@ import statistics
 from collections.abc import Iterable, Sequence
 
 from hpo.records import TrialRecord
+from hpo.train import EpochResult
 
 MIN_TRIALS = 5
 """Completed trials of a budget before their median means anything."""
 
 
 def is_pruned(
-    trial: TrialRecord, scores: Sequence[float], others: Iterable[TrialRecord], warmup: int
+    trial: TrialRecord, curve: Sequence[EpochResult], others: Iterable[TrialRecord], warmup: int
 ) -> bool:
-    """Whether a trial ends here: its best score is worse than the median of its budget's at this epoch.
+    """Whether a trial ends here: its best value is worse than the median of its budget's at this epoch.
 
     Args:
         trial: The running trial. A forced config is never pruned.
-        scores: Its validation scores so far, by epoch; lower is better.
+        curve: Its epochs so far. Those of the last one's fold count, against the same fold of others.
         others: Finished trials.
-        warmup: Epochs before a trial may be pruned.
+        warmup: Epochs of a fold before a trial may be pruned.
     """
-    epoch = len(scores)
-    if trial.origin.startswith("forced:") or epoch <= warmup:
+    last = curve[-1]
+    if trial.origin.startswith("forced:") or last.epoch <= warmup:
         return False
+    step = trial.training.step_of(last.fold, last.epoch)
+    sign = trial.objective.sign
     peers = [
-        other.intermediate_values[epoch]
+        sign * other.intermediate_values[step]
         for other in others
         if other.state == "COMPLETE"
         and other.architecture.parameter_budget == trial.architecture.parameter_budget
-        and epoch in other.intermediate_values
+        and step in other.intermediate_values
     ]
-    return len(peers) >= MIN_TRIALS and min(scores) > statistics.median(peers)
+    best = min(sign * row.value for row in curve if row.fold == last.fold)
+    return len(peers) >= MIN_TRIALS and best > statistics.median(peers)

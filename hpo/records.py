@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hpo.errors import StorageError
 from hpo.files import ExperimentFiles, read_json, write_json
+from hpo.objective import Objective
 
 SCHEMA_VERSION = 1
 
@@ -19,13 +20,6 @@ State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL"]
 
 class _Fields(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
-
-
-class Objective(_Fields):
-    """What the search minimises or maximises."""
-
-    name: str
-    direction: Literal["minimize", "maximize"]
 
 
 class Architecture(_Fields):
@@ -60,15 +54,20 @@ class Training(_Fields):
     precision: str
     threads: int
 
+    def step_of(self, fold: int, epoch: int) -> int:
+        """The step of ``intermediate_values`` that an epoch is."""
+        return fold * self.epochs_planned + epoch
+
 
 class Epoch(_Fields):
-    """One epoch of the learning curve; a loss is null where it was not finite."""
+    """One epoch of the learning curve; a loss is null where it was not finite. ``fold`` counts from 0."""
 
     epoch: int
     train_loss: float | None
     val_loss: float | None
     learning_rate: float
     seconds: float
+    fold: int = 0
 
 
 class Metrics(_Fields):
@@ -79,7 +78,10 @@ class Metrics(_Fields):
 
 
 class Naive(_Fields):
-    """The best reference forecast on the same validation rows. ``skill`` is 1 - score / its score."""
+    """The best reference forecast on the same validation rows.
+
+    ``skill`` is 1 - score / its score, or (score - its score) / (1 - its score) where 1 is perfect.
+    """
 
     name: str
     metrics: dict[str, float]
@@ -109,6 +111,21 @@ class Part(_Fields):
     windows: int
     start: str
     end: str
+
+
+class FoldScore(_Fields):
+    """One fold of a walk-forward split.
+
+    ``value`` and ``naive`` are the objective's, of the fold's best epoch and of the naive forecast that the
+    trial stands beside; null in a trial that did not come to the end of this fold.
+    """
+
+    fold: int
+    value: float | None
+    naive: float
+    best_epoch: int | None
+    epochs_run: int
+    split: dict[str, Part]
 
 
 class Resources(_Fields):
@@ -150,6 +167,11 @@ class TrialRecord(_Fields):
 
     ``params``, ``distributions``, ``intermediate_values``, ``constraints``, ``user_attrs`` and
     ``system_attrs`` are the storage's own, so that it can be rebuilt exactly; times are UTC.
+
+    Of a walk-forward split over several folds ``value``, ``metrics``, ``naive`` and ``references`` are means
+    over the folds, ``value_std`` is the standard deviation between them, ``confusion_matrix`` counts all of
+    them, and ``split`` and ``training.best_epoch`` are those of the last one; the steps of
+    ``intermediate_values`` count on from fold to fold, by the planned epochs.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -158,6 +180,7 @@ class TrialRecord(_Fields):
     trial_number: int
     state: State
     value: float | None
+    value_std: float | None = None
     objective: Objective
     origin: str
     params: dict[str, bool | int | float | str | None]
@@ -179,6 +202,7 @@ class TrialRecord(_Fields):
     references: dict[str, dict[str, float]]
     confusion_matrix: ConfusionMatrix | ClassCounts | None
     split: dict[str, Part]
+    folds: list[FoldScore] = []
     flags: list[str]
     resources: Resources
     failure: Failure | None
@@ -220,8 +244,19 @@ def read_records(files: ExperimentFiles) -> tuple[list[TrialRecord], list[Storag
     return sorted(records, key=lambda record: record.trial_number), errors
 
 
+def epoch_values(record: TrialRecord) -> dict[int, list[tuple[int, float]]]:
+    """The objective by fold, and in each by epoch, as (epoch, value) in order."""
+    values: dict[int, list[tuple[int, float]]] = {}
+    for row in record.learning_curve:
+        value = record.intermediate_values.get(record.training.step_of(row.fold, row.epoch))
+        if value is not None:
+            values.setdefault(row.fold, []).append((row.epoch, value))
+    return values
+
+
 def rank(records: list[TrialRecord]) -> list[TrialRecord]:
     """The completed trials, best first; ties go to the earlier trial."""
     done = [record for record in records if record.state == "COMPLETE" and record.value is not None]
-    sign = -1.0 if done and done[0].objective.direction == "maximize" else 1.0
-    return sorted(done, key=lambda record: (sign * (record.value or 0.0), record.trial_number))
+    return sorted(
+        done, key=lambda record: (record.objective.sign * (record.value or 0.0), record.trial_number)
+    )

@@ -7,16 +7,19 @@ of the training part. All see training windows only.
 Legend: N windows, L context_length, C channels, O outputs, H horizon, K target columns.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from hpo.data.base import ForecastData
 from hpo.data.season import seasonal_period
 from hpo.losses import constant_output
-from hpo.metrics import OBJECTIVES, Array, Scorer
+from hpo.metrics import Array, Scorer
+from hpo.models.gaussian import raw_scale
+from hpo.objective import PROPER_SCORES, Objective, check_objective
 
 LINEAR = ("logistic regression", "ridge")
 """References that are models; skill is measured against the others."""
@@ -27,6 +30,9 @@ MAX_LINEAR_VALUES = 40_000_000
 HELD_OUT = 0.2
 """Share of the training windows, the latest, that choose a linear model's strength."""
 
+Scores = dict[str, dict[str, float]]
+"""Metrics by name of the reference."""
+
 _STRENGTHS = (1e2, 1e3, 1e4, 1e5)
 """Ridge penalties for standardised inputs."""
 
@@ -36,43 +42,77 @@ class References:
     """The references of one study.
 
     Attributes:
-        metrics: Validation metrics by name.
+        by_fold: Validation metrics of each fold, by name of the reference.
         naive: Name of the naive forecast with the best objective: what skill is measured against.
         season: Rows in a season, given or found; None where nothing repeats.
-        scorer: Turns outputs into metrics.
+        scorers: Turn outputs into metrics, one a fold.
     """
 
-    metrics: dict[str, dict[str, float]]
+    by_fold: tuple[Scores, ...]
     naive: str
     season: int | None
-    scorer: Scorer
+    scorers: tuple[Scorer, ...]
+
+    @property
+    def metrics(self) -> Scores:
+        """Validation metrics by name, their means over the folds."""
+        names = [name for name in self.by_fold[0] if all(name in fold for fold in self.by_fold)]
+        return {name: mean_metrics([fold[name] for fold in self.by_fold]) for name in names}
 
 
 def restore_references(
-    data: ForecastData, metrics: dict[str, dict[str, float]], naive: str, season: int | None
+    folds: Sequence[ForecastData], by_fold: Sequence[Scores], naive: str, season: int | None
 ) -> References:
     """The references that a study's first run computed on the same data."""
-    return References(metrics=metrics, naive=naive, season=season, scorer=make_scorer(data, season))
+    scorers = tuple(make_scorer(data, season) for data in folds)
+    return References(by_fold=tuple(by_fold), naive=naive, season=season, scorers=scorers)
 
 
-def compute_references(data: ForecastData) -> References:
-    """Score every reference on a study's validation windows."""
-    task = data.table.task
-    season = _season(data)
-    scorer = make_scorer(data, season)
-    outputs = {name: forecast(data) for name, forecast in _naive_forecasts(task, season).items()}
-    targets = data.targets_at(data.splits.val).astype(np.float64)
-    metrics = {name: scorer.metrics(output, targets) for name, output in outputs.items()}
-    naive = min(metrics, key=lambda name: metrics[name][OBJECTIVES[task]])
+def compute_references(
+    folds: Sequence[ForecastData], objective: Objective, *, gaussian: bool = False
+) -> References:
+    """Score every reference on a study's validation windows.
+
+    Args:
+        folds: The study's data.
+        objective: What chooses the best naive forecast.
+        gaussian: Whether the study forecasts a covariance, too: naive forecasts then have the variance of
+            their errors on the training windows.
+
+    Raises:
+        ConfigError: The objective cannot be had on these rows.
+    """
+    season = _season(folds[0])  # its training rows are in every fold's training part
+    scorers = tuple(make_scorer(data, season) for data in folds)
+    by_fold = tuple(_scores(data, scorer, gaussian) for data, scorer in zip(folds, scorers, strict=True))
+    found = References(by_fold=by_fold, naive="", season=season, scorers=scorers)
+    naive = {name: scores for name, scores in found.metrics.items() if name not in LINEAR}
+    check_objective(objective, next(iter(naive.values())))
+    losses = {name: objective.sign * (objective.score(scores) or 0.0) for name, scores in naive.items()}
+    return replace(found, naive=min(losses, key=losses.__getitem__))
+
+
+def mean_metrics(folds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The means of those metrics that every fold has."""
+    names = [name for name in folds[0] if all(name in metrics for metrics in folds)]
+    return {name: sum(metrics[name] for metrics in folds) / len(folds) for name in names}
+
+
+def _scores(data: ForecastData, scorer: Scorer, gaussian: bool) -> Scores:
+    """The metrics of all references on one validation part."""
+    task, train, val = data.table.task, data.splits.train, data.splits.val
+    targets, last = (values.astype(np.float64) for values in (data.targets_at(val), data.target_values[val]))
+    outputs = {}
+    for name, forecast in _naive_forecasts(task, scorer.season).items():
+        outputs[name] = forecast(data, val)
+        if gaussian:
+            errors = forecast(data, train) - data.targets_at(train)
+            scale = raw_scale(torch.from_numpy(np.sqrt(np.mean(errors**2, axis=0)))).numpy()
+            outputs[name] = np.hstack([outputs[name], np.tile(scale, (len(val), 1))])
     linear = _linear_outputs(data)
     if linear is not None:
-        metrics["ridge" if task == "regression" else "logistic regression"] = scorer.metrics(linear, targets)
-    return References(metrics=metrics, naive=naive, season=season, scorer=scorer)
-
-
-def skill(value: float, reference: float) -> float | None:
-    """Skill score 1 - value / reference (Murphy 1988): 1 is perfect, 0 no better; None if undefined."""
-    return 1.0 - value / reference if reference > 0 else None
+        outputs["ridge" if task == "regression" else "logistic regression"] = linear
+    return {name: scorer.metrics(output, targets, last) for name, output in outputs.items()}
 
 
 def make_scorer(data: ForecastData, season: int | None) -> Scorer:
@@ -92,6 +132,7 @@ def make_scorer(data: ForecastData, season: int | None) -> Scorer:
         std=np.tile(data.target_std, steps),
         naive_error=np.tile(np.array(errors), steps),
         class_names=data.table.class_names,
+        season=season,
     )
 
 
@@ -103,34 +144,38 @@ def _season(data: ForecastData) -> int | None:
     return seasonal_period(table.target_values[start:stop, 0], table.frequency)
 
 
-def _naive_forecasts(task: str, season: int | None) -> dict[str, Callable[[ForecastData], Array]]:
+Forecast = Callable[[ForecastData, npt.NDArray[np.int64]], Array]
+"""From the data and windows' last rows to outputs (N, O)."""
+
+
+def _naive_forecasts(task: str, season: int | None) -> dict[str, Forecast]:
     if task == "binary":
         return {"base rate": _constant}
     if task == "multiclass":
         return {"class frequencies": _constant}
-    forecasts: dict[str, Callable[[ForecastData], Array]] = {
-        "last value": lambda data: _past(data, 1),
+    forecasts: dict[str, Forecast] = {
+        "last value": lambda data, ends: _past(data, ends, 1),
         "training mean": _constant,
     }
     if season is not None and season > 1:
-        forecasts[f"seasonal naive ({season})"] = lambda data: _past(data, season)
+        forecasts[f"seasonal naive ({season})"] = lambda data, ends: _past(data, ends, season)
     return forecasts
 
 
-def _constant(data: ForecastData) -> Array:
+def _constant(data: ForecastData, ends: npt.NDArray[np.int64]) -> Array:
     """The mean of the training targets, as logits for classes."""
     constant = constant_output(data.table.task, data.targets_at(data.splits.train), data.n_outputs)
-    return np.tile(constant.astype(np.float64), (len(data.splits.val), 1))
+    return np.tile(constant.astype(np.float64), (len(ends), 1))
 
 
-def _past(data: ForecastData, season: int) -> Array:
+def _past(data: ForecastData, ends: npt.NDArray[np.int64], season: int) -> Array:
     """Each step's value one or more whole seasons ago, the latest that is known; season 1 is the last value.
 
     Seasons may reach back beyond the window, never beyond its end.
     """
     steps = np.array(data.table.target_offsets)
     back = season * -(-steps // season)
-    rows = data.splits.val[:, None] + (steps - back)
+    rows = ends[:, None] + (steps - back)
     return np.asarray(data.target_values[np.maximum(rows, 0)].reshape(len(rows), -1), dtype=np.float64)
 
 
@@ -151,11 +196,12 @@ def _linear_outputs(data: ForecastData) -> Array | None:
     if len(held_out):
         inputs, targets = _flat(data, held_out), data.targets_at(held_out)
         scorer = make_scorer(data, None)
-        objective = OBJECTIVES[data.table.task]
+        last = data.target_values[held_out].astype(np.float64)
 
         def score(strength: float) -> float:
             outputs = _fit_linear(data, fit, strength)(inputs)
-            return scorer.metrics(outputs, targets.astype(np.float64))[objective]
+            metrics = scorer.metrics(outputs, targets.astype(np.float64), last)
+            return metrics[PROPER_SCORES[data.table.task]]
 
         best = min(_STRENGTHS, key=score)
     return _fit_linear(data, train, best)(_flat(data, data.splits.val))

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from hpo.config import StudyConfig
-from hpo.data import DATASETS, prepare
+from hpo.data import DATASETS, prepare, prepare_folds
 from hpo.data.base import DataRequest, DatasetSpec, ForecastData
 from hpo.data.fetch import present
 from hpo.data.report import TableReport, check_table
 from hpo.errors import DatasetError, UnknownNameError
 from hpo.models import FAMILIES
 from hpo.models.base import ForecastShape, ModelFamily
+from hpo.models.gaussian import Covariance
 
 
 def list_families() -> list[ModelFamily]:
@@ -51,8 +52,8 @@ def get_family(name: str) -> ModelFamily:
     return FAMILIES[name]
 
 
-def load_data(config: StudyConfig) -> ForecastData:
-    """Load a study's data, split and scaled.
+def load_data(config: StudyConfig) -> tuple[ForecastData, ...]:
+    """Load a study's data, split and scaled: all folds of a walk-forward split, or the one of any other.
 
     Raises:
         UnknownNameError: There is no such data set.
@@ -80,16 +81,19 @@ def load_data(config: StudyConfig) -> ForecastData:
         season=section.season,
     )
     try:
-        return prepare(section.label, request)
+        if section.split == "walk-forward" and section.fold is None:
+            return prepare_folds(section.label, request)
+        return (prepare(section.label, request),)
     except ValueError as error:
         raise DatasetError(f"data {section.data}: {error}") from error
 
 
-def shape_of(data: ForecastData) -> ForecastShape:
-    """What a model needs to know of the data."""
+def shape_of(data: ForecastData, covariance: Covariance = "none") -> ForecastShape:
+    """What a model needs to know of the data and of its covariance head."""
     return ForecastShape(
         context_length=data.context_length,
         n_channels=data.features.shape[1],
         n_outputs=data.n_outputs,
         target_channels=data.table.target_channels,
+        covariance=covariance,
     )

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from hpo.config import build_config, read_study_file
 from hpo.errors import ConfigError
+from hpo.job import Failed
 from hpo.records import TrialRecord, read_record
 from hpo.stopping import StopFlag
 from hpo.study import make_context
 from hpo.train import EpochResult
 from hpo.trial import make_job
-from hpo.worker import Failed, run_in_child
+from hpo.worker import run_in_child
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +21,7 @@ class Rerun:
 
     Attributes:
         record: The trial.
-        recorded: Validation scores by epoch, from the record.
+        recorded: Validation losses by epoch, from the record.
         again: The same, now.
         problems: What makes a difference likely: other data, another device, other code.
     """
@@ -65,15 +66,15 @@ def rerun_trial(path: Path) -> Rerun:
     if (context.code.version, context.code.commit) != (record.code.version, record.code.commit):
         problems.append(f"it ran with code {record.code.commit or record.code.version}")
     curve: list[EpochResult] = []
-    last = record.learning_curve[-1].epoch
+    n_epochs = len(record.learning_curve)
 
     def on_epoch(row: EpochResult) -> bool:
         curve.append(row)
-        return row.epoch < last
+        return len(curve) < n_epochs
 
-    job = replace(make_job(context, record, beats=-math.inf), checkpoint=None, max_seconds=None)
+    job = replace(make_job(context, record, beats=None), weights=None, checkpoint=None, max_seconds=None)
     outcome = run_in_child(job, on_epoch, StopFlag())
-    if isinstance(outcome, Failed) and len(curve) < last:
+    if isinstance(outcome, Failed) and len(curve) < n_epochs:
         problems.append(f"it ended early: {outcome.message}")
     return Rerun(
         record=record,

@@ -17,7 +17,9 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from hpo.config import StudyConfig
 from hpo.errors import StorageError
+from hpo.job import Failed
 from hpo.locks import FileLock
+from hpo.outcome import final_record
 from hpo.patience import Patience
 from hpo.progress import Display
 from hpo.pruning import is_pruned
@@ -28,8 +30,8 @@ from hpo.space import TrialSeededTPESampler, to_distributions
 from hpo.stopping import StopFlag
 from hpo.stored import FINISHED, ORIGIN, attach_record, finish_trial, record_of
 from hpo.train import EpochResult
-from hpo.trial import StudyContext, final_record, intent_record, make_job, refused
-from hpo.worker import Failed, InterruptedTrialError, run_in_child
+from hpo.trial import StudyContext, intent_record, make_job, refused
+from hpo.worker import InterruptedTrialError, run_in_child
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +51,25 @@ class Claim:
 
     trial: Trial
     lock: FileLock
+
+
+@dataclass
+class _Running:
+    """A trial that trains here.
+
+    Attributes:
+        trial: As storage has it.
+        intent: Its record so far.
+        reported: Steps whose values storage has.
+        curve: The epochs of this attempt and of those it goes on from.
+        pruned: Whether the pruner ended it.
+    """
+
+    trial: Trial
+    intent: TrialRecord
+    reported: set[int]
+    curve: list[EpochResult] = field(default_factory=list)
+    pruned: bool = False
 
 
 @dataclass
@@ -184,25 +205,20 @@ class Runner:
         self.display.trial_started(intent)
         logger.info("trial %d started: %s", number, intent.origin)
         started, seconds_before = time.monotonic(), 0.0
-        curve: list[EpochResult] = []
-        pruned = threading.Event()
+        running = _Running(trial, intent, set(intent.intermediate_values))
 
         def on_resume(rows: list[EpochResult]) -> None:
             nonlocal seconds_before
-            curve[:] = rows
+            running.curve[:] = rows
             seconds_before = sum(row.seconds for row in rows)
             self._say(f"trial {number}: goes on after epoch {len(rows)}")
 
-        def on_epoch(row: EpochResult) -> bool:
-            curve.append(row)
-            return self._on_epoch(trial, intent, row, curve, pruned)
-
         for attempt in range(1, MAX_KILLS + 1):
-            curve.clear()
+            running.curve.clear()
             job = make_job(self.context, intent, self._best_value())
             outcome = refused(self.context, intent) or run_in_child(
                 job,
-                on_epoch,
+                lambda row: self._on_epoch(running, row),
                 self.stop,
                 on_resume=on_resume,
                 on_trouble=lambda text: self._say(f"trial {number}: {text}"),
@@ -213,7 +229,7 @@ class Runner:
             self._say(f"trial {number}: {outcome.message}; trying once more")
         seconds = seconds_before + time.monotonic() - started
         with self._mutex:
-            record = final_record(intent, curve, outcome, pruned.is_set(), self._sorted(), seconds)
+            record = final_record(intent, running.curve, outcome, running.pruned, self._sorted(), seconds)
         self._finish(trial, record)
 
     def _write_intent(self, trial: Trial) -> TrialRecord:
@@ -223,30 +239,25 @@ class Runner:
         attach_record(self.study, trial._trial_id, intent)
         return intent
 
-    def _on_epoch(
-        self,
-        trial: Trial,
-        intent: TrialRecord,
-        row: EpochResult,
-        curve: list[EpochResult],
-        pruned: threading.Event,
-    ) -> bool:
+    def _on_epoch(self, running: _Running, row: EpochResult) -> bool:
         """Store an epoch's score; False ends the trial."""
-        self._patience.once("an epoch's score", lambda: self._report(trial, row))
+        running.curve.append(row)
+        self._patience.once("an epoch's score", lambda: self._report(running, row))
         self._should_stop()
-        search = self.config.search
+        intent, search = running.intent, self.config.search
         with self._mutex:
             best = self._best()
-            self.display.epoch_ended(intent, row.epoch, row.val_loss, best.value if best else None)
-            scores = [past.val_loss for past in curve]
-            if search.prune and is_pruned(intent, scores, self._records.values(), search.prune_warmup):
-                pruned.set()
+            self.display.epoch_ended(intent, row, best.value if best else None)
+            if search.prune and is_pruned(intent, running.curve, self._records.values(), search.prune_warmup):
+                running.pruned = True
                 return False
         return True
 
-    def _report(self, trial: Trial, row: EpochResult) -> None:
-        if row.epoch not in self._stored(trial).intermediate_values:
-            trial.report(row.val_loss, row.epoch)
+    def _report(self, running: _Running, row: EpochResult) -> None:
+        step = running.intent.training.step_of(row.fold, row.epoch)
+        if step not in running.reported:  # else an attempt that was killed came further
+            running.trial.report(row.value, step)
+            running.reported.add(step)
 
     def _finish(self, trial: Trial, record: TrialRecord) -> None:
         """Keep a result: on disk, in storage, in the study's files; in this order."""
@@ -285,10 +296,10 @@ class Runner:
         ranked = rank(list(self._records.values()))
         return ranked[0] if ranked else None
 
-    def _best_value(self) -> float:
+    def _best_value(self) -> float | None:
         with self._mutex:
             best = self._best()
-        return math.inf if best is None or best.value is None else best.value
+        return None if best is None else best.value
 
     def _write_results(self, at_end: bool) -> None:
         with FileLock(self.config.files.results_lock):

@@ -30,6 +30,8 @@ def show_preview(preview: Preview) -> None:
     for name, part in preview.data.items():
         windows = f"{part['windows']:,} windows of {part['rows']:,} rows"
         console.print(f"  {name:5} {windows}, {part['start'][:10]} to {part['end'][:10]}")
+    for note in preview.notes:
+        console.print(f"  note: {note}")
     console.print(_planned_table("Forced configs", preview.forced))
     console.print(
         _planned_table("Shapes that the search draws from, with the default settings", preview.shapes)

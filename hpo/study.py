@@ -15,9 +15,8 @@ from hpo.errors import ConfigError, StorageError
 from hpo.files import ExperimentFiles, write_bytes
 from hpo.hardware import resolve_device
 from hpo.locks import FileLock
-from hpo.losses import loss_function
+from hpo.losses import covariance_of, loss_function
 from hpo.manifest import code_version, stored_references, write_manifest
-from hpo.metrics import objective_metric
 from hpo.patience import is_passing
 from hpo.plan import make_plan
 from hpo.prepare import prepare_study
@@ -118,7 +117,7 @@ def _write_settings(context: StudyContext, command: list[str]) -> None:
         lambda: write_manifest(
             files,
             data=context.source,
-            parts=context.parts,
+            parts=context.parts[-1],
             references=context.references,
             seed=config.study.seed,
             command=command,
@@ -145,16 +144,22 @@ def make_context(config: StudyConfig) -> StudyContext:
     """
     family = get_family(config.model.model)
     device = resolve_device(config.study.device)
-    data = load_data(config)
-    loss_function(loss_of(config, data.table.task), data.table.task)
+    folds = load_data(config)
+    data = folds[-1]
+    loss = loss_of(config, data.table.task)
+    loss_function(loss, data.table.task)
+    covariance = covariance_of(loss, data.n_outputs)
+    references = stored_references(config.files, folds) or compute_references(
+        folds, config.objective, gaussian=covariance != "none"
+    )
     return StudyContext(
         config=config,
-        plan=make_plan(family, shape_of(data), config.budgets),
-        data=data,
+        plan=make_plan(family, shape_of(data, covariance), config.budgets),
+        folds=folds,
         device=device,
-        references=stored_references(config.files, data) or compute_references(data),
+        references=references,
         code=code_version(),
-        parts=split_parts(data),
+        parts=tuple(split_parts(data) for data in folds),
     )
 
 
@@ -194,7 +199,7 @@ def naive_line(outcome: StudyOutcome) -> str:
     if best is None:
         return "no trial completed"
     skill = "" if best.naive.skill is None else f", skill {best.naive.skill:+.1%}"
-    reference = best.naive.metrics[objective_metric(best.naive.metrics)]
+    reference = best.objective.score(best.naive.metrics)
     return (
         f"best: trial {best.trial_number} with {best.objective.name} {best.value:.4f}; "
         f"{best.naive.name} scores {reference:.4f}{skill}"

@@ -62,13 +62,38 @@ class TrainSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class EpochResult:
-    """One epoch: mean training loss, validation score, learning rate at its end, seconds it took."""
+    """One epoch.
+
+    Attributes:
+        epoch: From 1.
+        train_loss: Mean training loss.
+        val_loss: The task's proper score on the validation windows.
+        value: The objective; ``val_loss`` unless a metric is asked for.
+        learning_rate: At its end.
+        seconds: That it took.
+        fold: Of a walk-forward split, from 0.
+    """
 
     epoch: int
     train_loss: float
     val_loss: float
+    value: float
     learning_rate: float
     seconds: float
+    fold: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """A metric that the best epoch and early stopping go by, in place of the validation loss.
+
+    Attributes:
+        metric: From outputs and targets, each (N, O), to its value.
+        sign: 1 where lower is better, -1 where higher is.
+    """
+
+    metric: Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], float]
+    sign: float
 
 
 @dataclass(kw_only=True)
@@ -81,10 +106,10 @@ class Progress:
         loss_sum: Their training loss, summed over windows.
         seconds: Time spent in it.
         steps: Optimiser steps of all epochs.
-        waited: Epochs since the score last improved by min_delta.
-        reference: The score that an improvement is measured from; None before the first epoch.
-        best_epoch: The epoch of the best score; None before the first epoch.
-        best_value: That score.
+        waited: Epochs since the objective last improved by min_delta.
+        reference: The value that an improvement is measured from; None before the first epoch.
+        best_epoch: The epoch of the best value; None before the first epoch.
+        best_value: That value.
         curve: The finished epochs.
     """
 
@@ -104,6 +129,7 @@ class Training:
     """A training under way: everything that the rest of it depends on.
 
     Attributes:
+        fold: The fold it trains on.
         model: The network.
         settings: How it is trained.
         optimizer: AdamW.
@@ -116,8 +142,9 @@ class Training:
             which may go on.
     """
 
-    def __init__(self, model: nn.Module, n_windows: int, settings: TrainSettings) -> None:
+    def __init__(self, model: nn.Module, n_windows: int, settings: TrainSettings, fold: int = 0) -> None:
         """Begin at the first batch of the first epoch."""
+        self.fold = fold
         self.model = model
         self.settings = settings
         self.optimizer = _optimizer(model, settings)
@@ -186,6 +213,7 @@ def train(
     score: LossFunction,
     report: Report,
     *,
+    goal: Goal | None = None,
     max_seconds: float | None = None,
     interrupted: Callable[[], bool] = lambda: False,
     between_epochs: Callable[[], None] = lambda: None,
@@ -199,6 +227,7 @@ def train(
         loss: Training loss.
         score: Validation score; lower is better.
         report: Told of each epoch; may stop the training.
+        goal: What the best epoch and early stopping go by; None takes the validation score.
         max_seconds: It ends at the first batch after so much time, that of earlier attempts included.
         interrupted: Asked before each batch; True leaves at once, with the model as it is, to go on later.
         between_epochs: Called after each epoch that another follows.
@@ -215,7 +244,7 @@ def train(
         if stopped is not None:
             training.stopped_because = stopped
             break
-        if not report(_score_epoch(training, train_windows, val_windows, score)):
+        if not report(_score_epoch(training, train_windows, val_windows, score, goal)):
             training.stopped_because = "report"
             break
         if progress.waited >= settings.patience:
@@ -267,26 +296,36 @@ def _train_epoch(
 
 
 def _score_epoch(
-    training: Training, train_windows: Windows, val_windows: Windows, score: LossFunction
+    training: Training,
+    train_windows: Windows,
+    val_windows: Windows,
+    score: LossFunction,
+    goal: Goal | None,
 ) -> EpochResult:
     """Score the epoch that was trained, and remember its weights if it is the best."""
     progress, started = training.progress, time.perf_counter()
-    value = evaluate(training.model, val_windows, score, training.settings)
+    val_loss = evaluate(training.model, val_windows, score, training.settings)
+    value, sign = val_loss, 1.0
+    if goal is not None and math.isfinite(val_loss):
+        value, sign = goal.metric(*predict(training.model, val_windows, training.settings)), goal.sign
     if not math.isfinite(value):
         raise DivergedError(f"validation score {value} in epoch {progress.epoch}")
-    if progress.best_value is None or value < progress.best_value:
+    if progress.best_value is None or sign * value < sign * progress.best_value:
         progress.best_value, progress.best_epoch = value, progress.epoch
         training.best_weights = copy.deepcopy(training.model.state_dict())
-    if progress.reference is None or value < progress.reference - training.settings.min_delta:
+    least = training.settings.min_delta
+    if progress.reference is None or sign * value < sign * progress.reference - least:
         progress.reference, progress.waited = value, 0
     else:
         progress.waited += 1
     row = EpochResult(
         epoch=progress.epoch,
         train_loss=progress.loss_sum / len(train_windows),
-        val_loss=value,
+        val_loss=val_loss,
+        value=value,
         learning_rate=float(training.scheduler.get_last_lr()[0]),
         seconds=progress.seconds + time.perf_counter() - started,
+        fold=training.fold,
     )
     progress.curve.append(row)
     return row

@@ -1,44 +1,32 @@
-"""From a trial's point in the space to the job a child trains, and from its outcome to its record."""
+"""From a trial's point in the space to the record of its intent and to the job that a child trains."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal
 
 from hpo.config import StudyConfig
 from hpo.data.base import ForecastData
 from hpo.hardware import n_cores, precision_of
+from hpo.job import Failed, Fold, Job
 from hpo.losses import LossSettings, constant_output, default_loss
 from hpo.memory import MemoryNeed, available_bytes, fit_micro_batch, memory_need
-from hpo.metrics import COLLAPSED_RANGE, objective_metric
 from hpo.plan import Plan, TrialSpec
 from hpo.records import (
     Architecture,
-    ClassCounts,
     Code,
-    ConfusionMatrix,
     DataSource,
-    Epoch,
-    Failure,
-    Metrics,
+    FoldScore,
     Naive,
-    Objective,
     Part,
     Resources,
-    State,
     Training,
     TrialRecord,
 )
-from hpo.references import References, skill
+from hpo.references import References
 from hpo.space import trial_seed
-from hpo.stored import ORIGIN, FrozenTrial, constraint_attrs, stored_fields, to_utc
-from hpo.train import EpochResult, TrainSettings
-from hpo.worker import Failed, Finished, Job
+from hpo.stored import ORIGIN, FrozenTrial, stored_fields, to_utc
+from hpo.train import TrainSettings
 
-DIRECTION: Literal["minimize"] = "minimize"
-
-_NEAR_DROPOUT = 0.08
-_NEAR_RATIO = 1.25
+LEAKS = "leaking_protocol"
+"""The split is one of old, in which the test rows leak into training: no evidence of anything."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,20 +36,25 @@ class StudyContext:
     Attributes:
         config: The study's settings.
         plan: Its search space and forced configs.
-        data: Its data, split and scaled.
+        folds: Its data, split and scaled; several where the split walks forward.
         device: Resolved: "cpu" or "cuda".
         references: The reference forecasts and their validation metrics.
         code: The code that runs.
-        parts: The split, for the records.
+        parts: The split of each fold, for the records.
     """
 
     config: StudyConfig
     plan: Plan
-    data: ForecastData
+    folds: tuple[ForecastData, ...]
     device: str
     references: References
     code: Code
-    parts: dict[str, Part]
+    parts: tuple[dict[str, Part], ...]
+
+    @property
+    def data(self) -> ForecastData:
+        """The data of the last fold, which trains on most rows; of most studies the only one."""
+        return self.folds[-1]
 
     @property
     def source(self) -> DataSource:
@@ -129,7 +122,7 @@ def intent_record(
     return TrialRecord(
         experiment=config.experiment,
         study_name=study_name,
-        objective=Objective(name=config.search.objective, direction=DIRECTION),
+        objective=config.objective,
         origin=origin,
         architecture=_architecture(context, spec),
         training=Training(
@@ -157,7 +150,8 @@ def intent_record(
         naive=Naive(name=references.naive, metrics=references.metrics[references.naive], skill=None),
         references=references.metrics,
         confusion_matrix=None,
-        split=context.parts,
+        split=context.parts[-1],
+        folds=_fold_scores(context) if len(context.folds) > 1 else [],
         flags=[LEAKS] if context.data.splits.leaks else [],
         resources=Resources(
             device=context.device,
@@ -172,6 +166,16 @@ def intent_record(
         code=context.code,
         **stored_fields(trial),
     )
+
+
+def _fold_scores(context: StudyContext) -> list[FoldScore]:
+    """The folds before they are trained on."""
+    objective, references = context.config.objective, context.references
+    naive = [objective.score(scores[references.naive]) for scores in references.by_fold]
+    return [
+        FoldScore(fold=i, value=None, naive=score or 0.0, best_epoch=None, epochs_run=0, split=parts)
+        for i, (score, parts) in enumerate(zip(naive, context.parts, strict=True))
+    ]
 
 
 def micro_batch_of(context: StudyContext, spec: TrialSpec) -> int:
@@ -207,7 +211,6 @@ def _available(context: StudyContext) -> int:
 
 def memory_of(context: StudyContext, spec: TrialSpec) -> MemoryNeed:
     """What a trial would take."""
-    data = context.data
     return memory_need(
         context.plan.family,
         spec.model,
@@ -215,7 +218,7 @@ def memory_of(context: StudyContext, spec: TrialSpec) -> MemoryNeed:
         param_count=spec.param_count,
         precision=precision_of(context.device),
         epochs=context.config.training.epochs,
-        data_bytes=data.features.nbytes + data.target_values.nbytes,
+        data_bytes=sum(data.features.nbytes + data.target_values.nbytes for data in context.folds),
     )
 
 
@@ -235,22 +238,28 @@ def _architecture(context: StudyContext, spec: TrialSpec) -> Architecture:
     )
 
 
-def make_job(context: StudyContext, record: TrialRecord, beats: float) -> Job:
-    """The job of a trial, from its intent record."""
-    config, data = context.config, context.data
+def make_job(context: StudyContext, record: TrialRecord, beats: float | None) -> Job:
+    """The job of a trial, from its intent record; its weights are kept if its value betters ``beats``."""
+    config, table = context.config, context.data.table
     spec = context.plan.resolve(record.params, record.origin)
     return Job(
         family=context.plan.family.name,
         model=spec.model,
         shape=context.plan.shape,
-        task=data.table.task,
-        features=data.features,
-        targets=data.target_values,
-        target_offsets=data.table.target_offsets,
-        scorer=context.references.scorer,
-        offset=constant_output(data.table.task, data.targets_at(data.splits.train), data.n_outputs),
-        train_ends=data.splits.train,
-        val_ends=data.splits.val,
+        task=table.task,
+        target_offsets=table.target_offsets,
+        folds=tuple(
+            Fold(
+                features=data.features,
+                targets=data.target_values,
+                scorer=scorer,
+                offset=constant_output(table.task, data.targets_at(data.splits.train), data.n_outputs),
+                train_ends=data.splits.train,
+                val_ends=data.splits.val,
+            )
+            for data, scorer in zip(context.folds, context.references.scorers, strict=True)
+        ),
+        objective=config.objective,
         loss=context.loss,
         settings=TrainSettings(
             learning_rate=record.training.learning_rate,
@@ -274,140 +283,3 @@ def make_job(context: StudyContext, record: TrialRecord, beats: float) -> Job:
         checkpoint_seconds=config.study.checkpoint_seconds,
         max_seconds=config.study.trial_timeout_seconds,
     )
-
-
-def final_record(
-    intent: TrialRecord,
-    curve: Sequence[EpochResult],
-    outcome: Finished | Failed,
-    pruned: bool,
-    earlier: Sequence[TrialRecord],
-    seconds: float,
-) -> TrialRecord:
-    """The record of a trial that ended.
-
-    Args:
-        intent: What was written before it trained.
-        curve: The epochs it reported.
-        outcome: How it ended.
-        pruned: Whether the pruner ended it.
-        earlier: The finished trials, to find near-duplicates among.
-        seconds: How long it took, by a clock that does not jump; without the time between attempts.
-    """
-    # The machine's clock may have been set back since.
-    now = max(datetime.now(UTC), intent.datetime_start)
-    changes: dict[str, Any] = {
-        "learning_curve": [Epoch(**asdict(row)) for row in curve],
-        "intermediate_values": {row.epoch: row.val_loss for row in curve},
-        "datetime_complete": now,
-        "duration_seconds": seconds,
-    }
-    training: dict[str, Any] = {"epochs_run": len(curve)}
-    if isinstance(outcome, Failed):
-        changes |= _failed_fields(outcome, curve)
-        training["stopped_because"] = outcome.kind
-    else:
-        changes |= _finished_fields(intent, curve, outcome, pruned)
-        training["best_epoch"] = outcome.best_epoch
-        training["stopped_because"] = "pruned" if pruned else outcome.stopped_because
-    record = intent.model_copy(update={**changes, "training": intent.training.model_copy(update=training)})
-    record = record.model_copy(update={"flags": _flags(record, earlier)})
-    return record.model_copy(update=_attrs(record))
-
-
-def _attrs(record: TrialRecord) -> dict[str, Any]:
-    """What storage keeps of a trial that ended: what the dashboard shows, and its constraints."""
-    a = record.architecture
-    shown = {
-        "param_count": a.param_count,
-        "d_model": a.d_model,
-        "n_layers": a.n_layers,
-        "skill": record.naive.skill,
-        "flags": record.flags,
-        "failure": record.failure.message if record.failure else None,
-        "constraints": record.constraints or None,
-    }
-    shown = {name: value for name, value in shown.items() if value not in (None, [])}
-    return {
-        "user_attrs": {**record.user_attrs, **shown},
-        "system_attrs": {**record.system_attrs, **constraint_attrs(record.constraints)},
-    }
-
-
-def _confusion(counts: dict[str, Any] | None) -> ConfusionMatrix | ClassCounts | None:
-    if counts is None:
-        return None
-    return ClassCounts(**counts) if "class_names" in counts else ConfusionMatrix(**counts)
-
-
-def _failed_fields(outcome: Failed, curve: Sequence[EpochResult]) -> dict[str, Any]:
-    """Divergence and out-of-memory are the config's outcome, for the sampler to learn; the rest are bugs."""
-    infeasible = outcome.kind in ("diverged", "out of memory")
-    state: State = "PRUNED" if infeasible or outcome.kind == "time limit" else "FAIL"
-    return {
-        "state": state,
-        "value": curve[-1].val_loss if state == "PRUNED" and curve else None,
-        "constraints": {outcome.kind.replace(" ", "_"): 1.0} if infeasible else {},
-        "failure": Failure(type=outcome.type, message=outcome.message, traceback=outcome.traceback),
-    }
-
-
-def _finished_fields(
-    intent: TrialRecord, curve: Sequence[EpochResult], outcome: Finished, pruned: bool
-) -> dict[str, Any]:
-    # As in Optuna, the pruner leaves a trial its last value; one that ran out of time keeps its best.
-    out_of_time = outcome.stopped_because == "time limit"
-    value = curve[-1].val_loss if pruned else outcome.best_value
-    assert outcome.param_count == intent.architecture.param_count, (
-        f"{intent.architecture.family}: planned {intent.architecture.param_count:,} parameters, "
-        f"built {outcome.param_count:,}"
-    )
-    naive_score = intent.naive.metrics[objective_metric(intent.naive.metrics)]
-    return {
-        "state": "PRUNED" if pruned or out_of_time else "COMPLETE",
-        "value": value,
-        "metrics": Metrics(train=outcome.train_metrics, val=outcome.val_metrics),
-        "naive": intent.naive.model_copy(update={"skill": skill(outcome.best_value, naive_score)}),
-        "confusion_matrix": _confusion(outcome.confusion),
-        "resources": Resources(
-            device=intent.resources.device,
-            peak_memory_bytes=outcome.peak_memory_bytes,
-            flops_per_step=outcome.flops_per_step,
-            total_flops=outcome.flops_per_step * outcome.steps,
-            steps=outcome.steps,
-            samples_per_second=outcome.samples_per_second,
-        ),
-    }
-
-
-LEAKS = "leaking_protocol"
-"""The split is one of old, in which the test rows leak into training: no evidence of anything."""
-
-
-def _flags(record: TrialRecord, earlier: Sequence[TrialRecord]) -> list[str]:
-    flags = [flag for flag in record.flags if flag == LEAKS]
-    if record.metrics and record.metrics.val.get("prediction_range", 1.0) < COLLAPSED_RANGE:
-        flags.append("collapsed_predictions")
-    if record.naive.skill is not None and record.naive.skill < 0:
-        flags.append("worse_than_naive")
-    twin = next((other for other in earlier if _near(record, other)), None)
-    if twin is not None:
-        flags.append(f"near_duplicate_of {twin.trial_number}")
-    return flags
-
-
-def _near(record: TrialRecord, other: TrialRecord) -> bool:
-    """Same architecture and training settings, but for a dropout within 0.08 and rates within 25 %."""
-    a, b = record.training, other.training
-    return (
-        record.trial_number != other.trial_number
-        and {**record.architecture.config, "dropout": 0} == {**other.architecture.config, "dropout": 0}
-        and a.batch_size == b.batch_size
-        and abs(a.dropout - b.dropout) <= _NEAR_DROPOUT
-        and _close(a.learning_rate, b.learning_rate)
-        and _close(a.weight_decay, b.weight_decay)
-    )
-
-
-def _close(a: float, b: float) -> bool:
-    return a == b or (min(a, b) > 0 and max(a, b) / min(a, b) <= _NEAR_RATIO)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from torch import nn
 
+from .gaussian import Covariance, GaussianForecast
 from .space import Space
 
 Normalisation = Literal["none", "revin", "last"]
@@ -25,12 +26,14 @@ class ForecastShape:
         n_outputs: Numbers to forecast, O: 1 for binary, horizon times target columns for regression.
         target_channels: Where the target columns stand among the channels; empty for binary. Outputs
             are step-major: all targets of step 1, then of step 2, ...
+        covariance: Of a Gaussian forecast; its factor stands behind the O numbers (``gaussian.py``).
     """
 
     context_length: int
     n_channels: int
     n_outputs: int
     target_channels: tuple[int, ...] = ()
+    covariance: Covariance = "none"
 
     def __post_init__(self) -> None:
         for name in ("context_length", "n_channels", "n_outputs"):
@@ -120,7 +123,7 @@ class ModelFamily:
         source: The paper or package it comes from.
         config: Its config class; a field ``n_heads`` makes heads part of its shape, a field
             ``d_ff`` lets the feed-forward width close the gap to the budget.
-        build: Makes the module: (B, L, C) -> (B, O).
+        module: Makes the network: (B, L, C) -> (B, O).
         space: The family's own search dimensions; the names are fields of ``config``.
         with_width: The same config at another width, its feed-forward layers as wide as the paper has them.
         max_layers: The deepest network the search tries.
@@ -139,7 +142,7 @@ class ModelFamily:
     title: str
     source: str
     config: type[ModelConfig]
-    build: Callable[[Any, ForecastShape], nn.Module]
+    module: Callable[[Any, ForecastShape], nn.Module]
     space: Space
     with_width: Callable[[Any, int], Any]
     max_layers: int
@@ -150,6 +153,13 @@ class ModelFamily:
     unseen_memory: float = 1.0
     needs_memory: bool = False
     canonical: bool = False
+
+    def build(self, config: Any, shape: ForecastShape) -> nn.Module:
+        """Make the network, (B, L, C) -> (B, O), with a covariance head where the shape asks for one."""
+        core = self.module(config, shape)
+        if shape.covariance == "none":
+            return core
+        return GaussianForecast(core, shape.n_channels, shape.n_outputs, shape.covariance)
 
     def window_flops(self, counted: int, param_count: int, shape: ForecastShape) -> int:
         """Operations of a forward and backward pass over one window.

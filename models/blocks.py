@@ -66,7 +66,7 @@ class WindowNorm(nn.Module):
 
 
 class Offset(nn.Module):
-    """A network whose outputs are added to a fixed forecast, so that it starts there and learns the rest.
+    """A network whose forecast is added to a fixed one, so that it starts there and learns the rest.
 
     Without it a classifier spends its first epochs on finding the base rate (Lin et al., ICCV 2017, start
     their network at the base rate for the same reason).
@@ -75,7 +75,7 @@ class Offset(nn.Module):
     offset: Tensor
 
     def __init__(self, core: nn.Module, offset: Tensor) -> None:
-        """Wrap a core that maps (B, L, C) to (B, O); the offset has shape (O,)."""
+        """Wrap a core that maps (B, L, C) to (B, O) or more; the offset is for the first O, shape (O,)."""
         super().__init__()
         self.core = core
         self.register_buffer("offset", offset)
@@ -83,7 +83,10 @@ class Offset(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, C) -> (B, O)."""
         outputs: Tensor = self.core(x)
-        return outputs + self.offset
+        n = len(self.offset)
+        if outputs.shape[1] == n:
+            return outputs + self.offset
+        return torch.cat([outputs[:, :n] + self.offset, outputs[:, n:]], dim=1)
 
 
 class Normalised(nn.Module):

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import TypeVar
 
+from hpo.objective import proper_score
 from hpo.records import ClassCounts, ConfusionMatrix, State, TrialRecord, rank
 from hpo.summary.answer import find_answer
 from hpo.summary.classification import confusion, intervals
@@ -22,9 +23,6 @@ from hpo.summary.schema import (
     Summary,
 )
 from hpo.summary.spread import closeness, distribution
-
-SCORES = ("log_loss", "mse")
-"""Metrics that are a task's objective."""
 
 _STATES: tuple[State, ...] = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
 
@@ -73,7 +71,7 @@ def _overview(trials: Sequence[TrialRecord]) -> Overview:
         experiment=first.experiment,
         study_name=first.study_name,
         objective=first.objective,
-        score=_score_name(first),
+        score=first.objective.metric or proper_score(first.naive.metrics),
         data=_distinct(record.data for record in trials),
         split=first.split,
         families=_distinct(record.architecture.family for record in trials),
@@ -98,16 +96,19 @@ def _best(record: TrialRecord) -> Best:
         trial_number=record.trial_number,
         origin=record.origin,
         value=record.value,
+        value_std=record.value_std,
+        folds=record.folds,
         skill=record.naive.skill,
         reference=record.naive.name,
-        reference_score=_reference_score(record),
+        reference_score=record.objective.score(record.naive.metrics),
         seed=record.seed,
         architecture=record.architecture,
         training=record.training,
         params=record.params,
         metrics=record.metrics,
-        intervals=intervals(matrix, val) if isinstance(matrix, ConfusionMatrix) else {},
-        confusion=confusion(matrix) if isinstance(matrix, ConfusionMatrix) else None,
+        # A mean over folds has no interval from their counts together.
+        intervals=intervals(matrix, val) if isinstance(matrix, ConfusionMatrix) and not record.folds else {},
+        confusion=confusion(matrix, bool(record.folds)) if isinstance(matrix, ConfusionMatrix) else None,
         class_counts=matrix if isinstance(matrix, ClassCounts) else None,
         flags=record.flags,
         resources=record.resources,
@@ -115,28 +116,18 @@ def _best(record: TrialRecord) -> Best:
     )
 
 
-def _score_name(record: TrialRecord) -> str | None:
-    """The metric that is the objective; both candidates are losses."""
-    if record.objective.direction == "maximize":
-        return None
-    return next((name for name in SCORES if name in record.naive.metrics), None)
-
-
-def _reference_score(record: TrialRecord) -> float | None:
-    name = _score_name(record)
-    return None if name is None else record.naive.metrics[name]
-
-
 def _references(record: TrialRecord, best: Best | None) -> list[Reference]:
     """All references, best first; a naive forecast that the references leave out comes with them."""
     metrics = {record.naive.name: record.naive.metrics} | record.references
-    score_name = _score_name(record) or ""
+    objective = record.objective
     references = []
     for name, scores in metrics.items():
-        score = scores.get(score_name)
-        skill = 1 - best.value / score if best is not None and score is not None and score > 0 else None
+        score = objective.score(scores)
+        skill = objective.skill(best.value, score) if best is not None and score is not None else None
         references.append(Reference(name=name, score=score, metrics=scores, skill_of_best=skill))
-    return sorted(references, key=lambda row: (row.score is None, row.score or 0.0, row.name))
+    return sorted(
+        references, key=lambda row: (row.score is None, objective.sign * (row.score or 0.0), row.name)
+    )
 
 
 def _flags(trials: Sequence[TrialRecord]) -> dict[str, FlagCount]:

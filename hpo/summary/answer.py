@@ -13,13 +13,15 @@ def find_answer(analysis: Analysis) -> str:
     which = f"the best of {done} completed trials" if done > 1 else "the only completed trial"
     score = f"{analysis.overview.objective.name} {fmt.score(best.value)}"
     who = f"{which}, trial {best.trial_number}, scores {score}"
-    if best.skill is None:
+    if best.reference_score is None:
         first = f"{who[0].upper()}{who[1:]}; no reference has a score to hold it against."
+    elif best.skill is None:
+        first = f"{who[0].upper()}{who[1:]}; {_reference(best)} is the best naive forecast."
     elif best.skill <= 0:
         skill = fmt.percent(best.skill, plus=True)
         first = f"The search found nothing better than {_reference(best)}: {who} (skill {skill})."
     else:
-        better = f"{fmt.percent(best.skill)} better than {_reference(best)}, {_toughest(analysis, best)}"
+        better = f"{_lead(analysis, best.skill)} {_reference(best)}, {_toughest(analysis, best)}"
         first = f"{who[0].upper()}{who[1:]}, {better}{_hindsight(analysis, best)}."
     return f"{first} {_describe(best)} {_caution(analysis)}"
 
@@ -31,12 +33,18 @@ def _toughest(analysis: Analysis, best: Best) -> str:
     toughest = analysis.references[0]
     if toughest.name == best.reference or toughest.skill_of_best is None or toughest.score is None:
         return f"the best of {len(analysis.references)} references"
-    word = "better" if toughest.skill_of_best > 0 else "worse"
     joint = "and" if toughest.skill_of_best > 0 else "but"
     return (
-        f"the best naive forecast, {joint} {fmt.percent(abs(toughest.skill_of_best))} {word} than the best "
+        f"the best naive forecast, {joint} {_lead(analysis, toughest.skill_of_best)} the best "
         f"reference, {toughest.name} ({fmt.score(toughest.score)})"
     )
+
+
+def _lead(analysis: Analysis, skill: float) -> str:
+    """A skill in words: of a loss, how much smaller it is; else the share of the way to a perfect 1."""
+    if analysis.overview.objective.direction == "maximize":
+        return f"with a skill of {fmt.percent(skill, plus=True)} over"
+    return f"{fmt.percent(abs(skill))} {'better' if skill > 0 else 'worse'} than"
 
 
 def states_in_words(analysis: Analysis) -> str:
@@ -73,7 +81,7 @@ def _hindsight(analysis: Analysis, best: Best) -> str:
     if analysis.overview.score != "log_loss" or best.confusion is None:
         return ""
     constant = best.confusion.hindsight_log_loss
-    if best.value < constant:
+    if constant is None or best.value < constant:
         return ""
     return f", but no better than the best constant forecast in hindsight ({fmt.score(constant)})"
 

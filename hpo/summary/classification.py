@@ -16,8 +16,13 @@ from hpo.summary.schema import Confusion, Interval
 _Z95 = float(norm.ppf(0.975))
 
 
-def confusion(matrix: ConfusionMatrix) -> Confusion | None:
-    """Rates of a confusion matrix; None if it counts nothing."""
+def confusion(matrix: ConfusionMatrix, pooled: bool = False) -> Confusion | None:
+    """Rates of a confusion matrix; None if it counts nothing.
+
+    Args:
+        matrix: The counts.
+        pooled: Whether it counts several parts together, each with a base rate of its own.
+    """
     tn, fp = matrix.true_negative, matrix.false_positive
     fn, tp = matrix.false_negative, matrix.true_positive
     total = tn + fp + fn + tp
@@ -31,7 +36,7 @@ def confusion(matrix: ConfusionMatrix) -> Confusion | None:
         true_positive=tp,
         base_rate=base_rate,
         majority_accuracy=max(base_rate, 1 - base_rate),
-        hindsight_log_loss=float(entr(base_rate) + entr(1 - base_rate)),
+        hindsight_log_loss=None if pooled else float(entr(base_rate) + entr(1 - base_rate)),
         accuracy=(tp + tn) / total,
         precision=_share(tp, tp + fp),
         recall=_share(tp, tp + fn),

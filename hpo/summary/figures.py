@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLoca
 
 import hpo.summary.formats as fmt
 from hpo.budget import format_budget
-from hpo.records import TrialRecord, rank
+from hpo.records import TrialRecord, epoch_values, rank
 from hpo.summary import look
 from hpo.summary.groups import origin_kind
 from hpo.summary.schema import Row, Summary
@@ -124,7 +124,7 @@ def learning_curves(summary: Summary, records: Sequence[TrialRecord]) -> Figure 
     best = summary.best
     if not top or best is None:
         return None
-    val = [row.val_loss for record in top for row in record.learning_curve if row.val_loss is not None]
+    val = [value for record in top for fold in epoch_values(record).values() for _, value in fold]
     train = [
         row.train_loss
         for record in top
@@ -207,22 +207,28 @@ def _mark_scoreless(axes: Axes, numbers: Sequence[int]) -> None:
 
 
 def _learning_curve(axes: Axes, record: TrialRecord, with_train: bool) -> None:
-    curve = record.learning_curve
-    val = [(row.epoch, row.val_loss) for row in curve if row.val_loss is not None]
-    train = [(row.epoch, row.train_loss) for row in curve if row.train_loss is not None]
-    if train and with_train:
-        xs, ys = zip(*train, strict=True)
-        axes.plot(
-            xs, ys, color=look.ORANGE, linewidth=1.2, linestyle=(0, (2, 1)), label="training (dropout on)"
-        )
-    if val:
-        xs, ys = zip(*val, strict=True)
-        axes.plot(
-            xs, ys, color=look.BLUE, linewidth=1.5, marker="." if len(val) == 1 else None, label="validation"
-        )
-    best = [(epoch, loss) for epoch, loss in val if epoch == record.training.best_epoch]
-    if best:
-        axes.plot(*best[0], marker="o", color=look.BLUE, markersize=6, linestyle="none", label="best epoch")
+    """One line a fold; of most studies there is one."""
+    best_epochs = {fold.fold: fold.best_epoch for fold in record.folds} or {0: record.training.best_epoch}
+    for fold, values in epoch_values(record).items():
+        first = fold == 0
+        rows = [row for row in record.learning_curve if row.fold == fold]
+        train = [(row.epoch, row.train_loss) for row in rows if row.train_loss is not None]
+        if train and with_train:
+            axes.plot(
+                *zip(*train, strict=True),
+                color=look.ORANGE,
+                linewidth=1.2,
+                linestyle=(0, (2, 1)),
+                label="training (dropout on)" if first else None,
+            )
+        xs, ys = zip(*values, strict=True)
+        marker = "." if len(values) == 1 else None
+        label = "validation" if first else None
+        axes.plot(xs, ys, color=look.BLUE, linewidth=1.5, marker=marker, label=label)
+        best = [point for point in values if point[0] == best_epochs.get(fold)]
+        if best:
+            label = "best epoch" if first else None
+            axes.plot(*best[0], marker="o", color=look.BLUE, markersize=6, linestyle="none", label=label)
 
 
 def _comparable(summary: Summary, record: TrialRecord) -> bool:
@@ -237,6 +243,8 @@ def _history_title(summary: Summary) -> str:
     if best.skill is None:
         return title
     verdict = f"{fmt.percent(abs(best.skill))} {'better' if best.skill > 0 else 'worse'} than"
+    if summary.overview.objective.direction == "maximize":
+        return f"{title}: skill {fmt.percent(best.skill, plus=True)} over {best.reference}"
     return f"{title}: {'no better than' if best.skill == 0 else verdict} {best.reference}"
 
 
@@ -244,7 +252,8 @@ def _score_label(summary: Summary) -> str:
     o = summary.overview
     direction = "lower is better" if o.objective.direction == "minimize" else "higher is better"
     unit = f" in {look.UNITS[o.score]}" if o.score in look.UNITS else ""
-    return f"{o.objective.name}{f', {o.score}' if o.score else ''}{unit}\n({direction})"
+    score = f", {o.score}" if o.score not in (None, o.objective.name) else ""
+    return f"{o.objective.name}{score}{unit}\n({direction})"
 
 
 def _budget_styles(budgets: Sequence[int]) -> dict[int, tuple[str, str]]:

@@ -60,13 +60,15 @@ def _best_and_reference(analysis: Analysis) -> Iterator[str]:
     beaten = sum(row.skill_of_best is not None and row.skill_of_best > 0 for row in analysis.references)
     others = len(analysis.references)
     yield (
-        f"The best trial beats the best naive forecast, {best.reference}, by {fmt.percent(best.skill)}"
+        f"The best trial beats the best naive forecast, {best.reference}, by {_skill(analysis)}"
+        f"{fmt.percent(best.skill)}"
         + (f", and {beaten} of {others} references in all." if others > 1 else ".")
     )
     toughest = analysis.references[0]
     if toughest.skill_of_best is not None and toughest.skill_of_best <= 0:
         yield (
-            f"It does not beat {toughest.name}, which scores {fmt.percent(-toughest.skill_of_best)} better. "
+            f"It does not beat {toughest.name}: over that its skill is "
+            f"{fmt.percent(toughest.skill_of_best, plus=True)}. "
             f"On this evidence {toughest.name} is the forecast to use."
         )
 
@@ -96,6 +98,8 @@ def _constant(analysis: Analysis) -> Iterator[str]:
     if best is None or best.confusion is None or analysis.overview.score != "log_loss":
         return
     constant, rate = best.confusion.hindsight_log_loss, fmt.percent(best.confusion.base_rate)
+    if constant is None:
+        return
     if best.value >= constant:
         verdict = "The best trial is no better: its score alone does not show that it tells windows apart."
     else:
@@ -298,5 +302,10 @@ def _setting(row: ForcedComparison) -> str:
     return f"{row.group} {row.name.removeprefix(format_budget(row.parameter_budget) + '-')}"
 
 
+def _skill(analysis: Analysis) -> str:
+    """A percentage of a loss speaks for itself."""
+    return "a skill of " if analysis.overview.objective.direction == "maximize" else ""
+
+
 def _sign(analysis: Analysis) -> float:
-    return -1.0 if analysis.overview.objective.direction == "maximize" else 1.0
+    return analysis.overview.objective.sign

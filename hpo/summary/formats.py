@@ -77,6 +77,12 @@ def duration(seconds: float | None) -> str:
     return f"{hours}h {minutes:02d}m"
 
 
+def dates(start: str, end: str) -> str:
+    """A span of time: 2016-02-17 to 2018-12-31; with the time of day where there is one."""
+    first, last = (stamp.removesuffix("T00:00:00") for stamp in (start, end))
+    return f"{first} to {last}"
+
+
 def plural(n: int, noun: str) -> str:
     """A count and its noun: 1 trial, 3 trials."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"

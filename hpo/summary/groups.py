@@ -74,7 +74,6 @@ def _compare(record: TrialRecord, default: TrialRecord | None) -> ForcedComparis
     if default is not None and default is not record:
         base = _result(default)
     delta = None if value is None or base is None else value - base
-    sign = 1 if record.objective.direction == "minimize" else -1
     return ForcedComparison(
         origin=record.origin,
         group=group,
@@ -85,7 +84,7 @@ def _compare(record: TrialRecord, default: TrialRecord | None) -> ForcedComparis
         value=record.value,
         default_trial=default.trial_number if default else None,
         delta=delta,
-        better=None if delta is None else sign * delta < 0,
+        better=None if delta is None else record.objective.sign * delta < 0,
     )
 
 

@@ -54,7 +54,8 @@ def _answer(summary: Summary) -> str:
 def _overview(summary: Summary) -> list[str]:
     o = summary.overview
     direction = "lower is better" if o.objective.direction == "minimize" else "higher is better"
-    score = f" ({o.score} on the validation part, {direction})" if o.score else f" ({direction})"
+    score = f"{o.score} " if o.score not in (None, o.objective.name) else ""
+    score = f" ({score}on the validation part, {direction})"
     states = {"COMPLETE": "completed", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running"}
     counts = ", ".join(f"{n} {states[state]}" for state, n in o.states.items())
     ran = f"{o.first_start:%Y-%m-%d %H:%M} to {o.last_end:%Y-%m-%d %H:%M} UTC" if o.last_end else None
@@ -62,6 +63,8 @@ def _overview(summary: Summary) -> list[str]:
         f"{fmt.duration(o.total_seconds)} over all trials, {fmt.duration(o.median_seconds)} a trial (median)"
     )
     parts = {"train": "Training part", "val": "Validation part", "test": "Test part (not used here)"}
+    if summary.best and summary.best.folds:
+        parts |= {"train": "Training part of the last fold", "val": "Validation part of the last fold"}
     rows: list[tuple[str, object]] = [
         ("Data", "; ".join(f"{source.name}, sha256 {code(source.sha256[:12])}" for source in o.data)),
         *((parts.get(name, name), _part(part)) for name, part in o.split.items()),
@@ -79,8 +82,7 @@ def _overview(summary: Summary) -> list[str]:
 
 
 def _part(part: Part) -> str:
-    start, end = (stamp.removesuffix("T00:00:00") for stamp in (part.start, part.end))
-    return f"{fmt.plural(part.windows, 'window')}, {start} to {end}"
+    return f"{fmt.plural(part.windows, 'window')}, {fmt.dates(part.start, part.end)}"
 
 
 def _code_version(code: Code) -> str:

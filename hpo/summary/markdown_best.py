@@ -6,12 +6,10 @@ from typing import Any
 import tomli_w
 
 import hpo.summary.formats as fmt
+from hpo.objective import HIGHER_IS_BETTER, LOWER_IS_BETTER
 from hpo.records import ClassCounts
 from hpo.summary.markup import cell, code, table
 from hpo.summary.schema import Best, Summary
-
-_LOWER = frozenset({"log_loss", "brier", "mse", "rmse", "mae", "smape", "mase", "ece"})
-_HIGHER = frozenset({"auc", "accuracy", "precision", "recall", "f1", "r2"})
 
 
 def best_section(summary: Summary) -> list[str]:
@@ -42,7 +40,33 @@ def best_section(summary: Summary) -> list[str]:
         ]
         parts.append(table(["Metric", "Training", "Validation", "95 % interval"], rows, "lrrr"))
         parts.append(_interval_note(best))
-    return [*parts, "Its config:", f"```toml\n{_config(best)}```"]
+    return [*parts, *_folds(best), "Its config:", f"```toml\n{_config(best)}```"]
+
+
+def _folds(best: Best) -> list[str]:
+    """The score on each fold of a walk-forward split."""
+    if not best.folds:
+        return []
+    rows = [
+        [
+            str(fold.fold),
+            fmt.plural(fold.split["train"].windows, "window"),
+            fmt.dates(fold.split["val"].start, fold.split["val"].end),
+            fmt.score(fold.value),
+            fmt.score(fold.naive),
+            cell(fold.best_epoch),
+        ]
+        for fold in best.folds
+    ]
+    header = ["Fold", "Trained on", "Validated on", "Score", best.reference, "Best epoch"]
+    spread = (
+        f" with a standard deviation of {fmt.score(best.value_std)} between them" if best.value_std else ""
+    )
+    note = (
+        f"Walk-forward: each fold trains on all rows before its validation part. The objective is the mean "
+        f"over the folds, {fmt.score(best.value)}{spread}; metrics above are means, too."
+    )
+    return [note, table(header, rows, "rrlrrr")]
 
 
 def references_section(summary: Summary) -> list[str]:
@@ -58,9 +82,12 @@ def references_section(summary: Summary) -> list[str]:
     for row in summary.references:
         skill = fmt.percent(row.skill_of_best, plus=True)
         rows.append([row.name, *(fmt.score(row.metrics.get(name)) for name in names), skill])
+    formula = "1 - its score / theirs"
+    if summary.overview.objective.direction == "maximize":
+        formula = "(its score - theirs) / (1 - theirs)"
     note = (
         "Simple forecasts on the same validation windows. Skill of the best trial over each is "
-        "1 - its score / theirs: 100 % is perfect, 0 % no better, below 0 % worse."
+        f"{formula}: 100 % is perfect, 0 % no better, below 0 % worse."
     )
     header = ["Forecast", *(_metric(name) for name in names), "Skill of the best trial"]
     return ["## References to beat", table(header, rows, "l" + "r" * (len(header) - 1)), note]
@@ -71,8 +98,9 @@ def confusion_section(summary: Summary) -> list[str]:
     if summary.best is not None and summary.best.class_counts is not None:
         return _class_section(summary.best.class_counts)
     c = summary.best.confusion if summary.best else None
-    if c is None:
+    if summary.best is None or c is None:
         return []
+    folds = summary.best.folds
     counts = [
         ["actually no", f"{c.true_negative:,}", f"{c.false_positive:,}"],
         ["actually yes", f"{c.false_negative:,}", f"{c.true_positive:,}"],
@@ -86,11 +114,11 @@ def confusion_section(summary: Summary) -> list[str]:
     header = ["Precision", "Recall", "F1", "Accuracy", "Always the frequent class", "Base rate of yes"]
     parts = [
         "## Confusion matrix",
-        "Of the best trial on the validation part, at probability 0.5.",
+        f"Of the best trial on the validation part{'s of all folds' * bool(folds)}, at probability 0.5.",
         table(["", "predicted no", "predicted yes"], counts, "lrr"),
         table(header, rates, "r" * len(header)),
     ]
-    if summary.overview.score == "log_loss":
+    if summary.overview.score == "log_loss" and c.hindsight_log_loss is not None:
         parts.append(f"The best constant forecast in hindsight scores {fmt.score(c.hindsight_log_loss)}.")
     if c.precision is None:
         parts.append("Nothing was predicted yes, so precision is not defined.")
@@ -149,7 +177,7 @@ def _config(best: Best) -> str:
 
 def _metric(name: str) -> str:
     """A metric's name with an arrow towards the better."""
-    return f"{name} ↓" if name in _LOWER else f"{name} ↑" if name in _HIGHER else name
+    return f"{name} ↓" if name in LOWER_IS_BETTER else f"{name} ↑" if name in HIGHER_IS_BETTER else name
 
 
 def _objective_first(names: Sequence[str], score: str | None) -> list[str]:

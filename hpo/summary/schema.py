@@ -8,14 +8,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from hpo.objective import Objective
 from hpo.records import (
     Architecture,
     ClassCounts,
     Code,
     ConfusionMatrix,
     DataSource,
+    FoldScore,
     Metrics,
-    Objective,
     Part,
     Resources,
     State,
@@ -83,7 +84,7 @@ class Confusion(ConfusionMatrix):
 
     base_rate: float
     majority_accuracy: float
-    hindsight_log_loss: float
+    hindsight_log_loss: float | None
     accuracy: float
     precision: float | None
     recall: float | None
@@ -94,7 +95,9 @@ class Best(_Fields):
     """The best completed trial.
 
     Attributes:
-        skill: 1 - value / score of the best naive forecast.
+        value_std: Standard deviation of the value between the folds of a walk-forward split.
+        folds: Those folds.
+        skill: The share of the way from the best naive forecast's score to a perfect one.
         reference: Name of the best naive forecast.
         intervals: By metric, where counts allow one; the objective has none, because records hold
             no loss per window.
@@ -103,6 +106,8 @@ class Best(_Fields):
     trial_number: int
     origin: str
     value: float
+    value_std: float | None
+    folds: list[FoldScore]
     skill: float | None
     reference: str
     reference_score: float | None

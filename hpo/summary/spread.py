@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import mean, median, quantiles, stdev
 
-from hpo.records import TrialRecord
+from hpo.records import TrialRecord, epoch_values
 from hpo.summary.schema import Closeness, Distribution
 
 TOP = 5
@@ -66,12 +66,12 @@ def _twin_distances(done: Sequence[TrialRecord]) -> list[float]:
 
 
 def _epoch_changes(top: Sequence[TrialRecord]) -> list[float]:
-    """How far the validation loss moves from each epoch to the next."""
+    """How far the objective moves from each epoch to the next."""
     return [
-        abs(after.val_loss - before.val_loss)
+        abs(after - before)
         for record in top
-        for before, after in pairwise(record.learning_curve)
-        if before.val_loss is not None and after.val_loss is not None
+        for values in epoch_values(record).values()
+        for (_, before), (_, after) in pairwise(values)
     ]
 
 

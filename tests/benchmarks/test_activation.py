@@ -72,4 +72,4 @@ def test_a_psann_step_is_near_an_mlps(depth, width, limit):
         f"with the package's activation {ratios['package']:.2f} times that, fused {ratios['fused']:.2f}"
     )
     assert ratios["fused"] <= limit
-    assert ratios["fused"] <= 1.05 * ratios["package"]
+    assert ratios["fused"] <= 1.1 * ratios["package"]

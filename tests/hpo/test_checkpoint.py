@@ -9,6 +9,7 @@ from torch import nn
 
 from hpo.checkpoint import Checkpointer, key_of, restore
 from hpo.errors import StorageError
+from hpo.job import FoldResult
 from hpo.losses import LossSettings, loss_function, score_function
 from hpo.train import Training, TrainSettings, Windows, train
 
@@ -44,9 +45,9 @@ def windows():
     return Windows(series, targets, ends[:120], 8), Windows(series, targets, ends[130:], 8)
 
 
-def fresh():
+def fresh(fold=0):
     torch.manual_seed(SETTINGS.seed)
-    return Training(Net(), 120, SETTINGS)
+    return Training(Net(), 120, SETTINGS, fold)
 
 
 def go_on(training, windows, batches=None):
@@ -84,9 +85,29 @@ def test_at_whatever_batch_it_was_left_it_ends_the_same(tmp_path, windows, batch
     assert training.stopped_because == "interrupted"
     Checkpointer(path, "key", 0.0).write(training)
     torch.manual_seed(999)
-    again = restore(path, "key", fresh)
+    again, ended = restore(path, "key", fresh)
+    assert ended == []
     assert len(again.progress.curve) == batches // 8
     assert_same(result_of(go_on(again, windows)), whole)
+
+
+def test_folds_that_ended_are_kept_beside_the_one_under_way(tmp_path, windows):
+    path = tmp_path / "resume.safetensors"
+    first = go_on(fresh(), windows)
+    ended = FoldResult(
+        curve=first.progress.curve,
+        best_epoch=3,
+        best_value=0.25,
+        steps=48,
+        train_metrics={"auc": 0.5},
+        val_metrics={"auc": 0.75},
+        confusion={"true_positive": 1},
+    )
+    Checkpointer(path, "key", 0.0).write(go_on(fresh(1), windows, 10), [ended])
+    training, again = restore(path, "key", fresh)
+    assert again == [ended]
+    assert training.fold == 1
+    assert len(training.progress.curve) == 1
 
 
 def test_it_waits_for_its_interval_and_for_33_times_the_last_write(tmp_path, windows, monkeypatch):

@@ -10,6 +10,8 @@ from hpo.metrics import (
     class_counts,
     class_metrics,
     confusion_counts,
+    direction_accuracy,
+    gaussian_metrics,
     softmax,
 )
 
@@ -80,3 +82,33 @@ def test_calibration_error_against_a_loop():
             expected += inside.mean() * abs(correct[inside].mean() - confidence[inside].mean())
     assert calibration_error(confidence, correct) == pytest.approx(expected)
     assert calibration_error(np.ones(3), np.ones(3, dtype=bool)) == 0.0
+
+
+def test_direction_accuracy_by_hand():
+    # Two steps of one column: last values 1, 2 and unknown.
+    last = np.array([[1.0], [2.0], [np.nan]])
+    actual = np.array([[2.0, 0.5], [2.0, 3.0], [9.0, 9.0]])
+    forecast = np.array([[1.5, 1.5], [5.0, 2.5], [9.0, 9.0]])
+    # Right: up to 2 (1.5), up to 3 (2.5); wrong: down to 0.5 (1.5). No direction: 2 to 2; unknown: the rest.
+    assert direction_accuracy(forecast, actual, last) == {"direction_accuracy": pytest.approx(2 / 3)}
+    assert direction_accuracy(last.repeat(2, 1), actual, last) == {"direction_accuracy": 0.0}
+    assert direction_accuracy(forecast[2:], actual[2:], last[2:]) == {}
+    # Columns beside each other, step-major: (step 1 a, step 1 b, step 2 a, step 2 b).
+    two = direction_accuracy(
+        np.array([[2.0, 9.0, 0.0, 9.0]]), np.array([[3.0, 11.0, 2.0, 9.5]]), np.array([[1.0, 10.0]])
+    )
+    assert two == {"direction_accuracy": pytest.approx(2 / 4)}
+
+
+def test_gaussian_metrics_against_draws():
+    """Targets drawn from the forecast itself: its interval covers 90 %, its likelihood is the entropy."""
+    rng = np.random.default_rng(0)
+    factor = np.array([[1.0, 0.0], [0.8, 0.6]])
+    targets = rng.normal(size=(20_000, 2)) @ factor.T
+    inverse = np.log(np.expm1(np.diag(factor) - 1e-3)) - np.log(np.e - 1)
+    raw = np.array([0.0, 0.0, inverse[0], 0.8, inverse[1]])
+    scores = gaussian_metrics(np.tile(raw, (len(targets), 1)), targets)
+    entropy = 0.5 * np.log((2 * np.pi * np.e) ** 2 * np.linalg.det(factor @ factor.T))
+    assert scores["nll"] == pytest.approx(entropy / 2, abs=0.01)
+    assert scores["coverage_90"] == pytest.approx(0.9, abs=0.01)
+    assert scores["mean_correlation"] == pytest.approx(0.8)

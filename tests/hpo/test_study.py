@@ -215,7 +215,7 @@ def test_a_regression_on_a_file_of_ones_own(tmp_path):
     for record in records:
         assert set(record.references) == {"last value", "training mean", "seasonal naive (24)", "ridge"}
         assert record.naive.name == "seasonal naive (24)"
-        assert set(record.metrics.val) == {"mse", "rmse", "mae", "r2", "smape", "mase"}
+        assert set(record.metrics.val) == {"mse", "rmse", "mae", "r2", "smape", "mase", "direction_accuracy"}
         assert record.value == pytest.approx(record.metrics.val["mse"], rel=1e-4)
         assert record.naive.skill == pytest.approx(1 - record.value / record.naive.metrics["mse"])
         assert record.confusion_matrix is None

@@ -6,7 +6,17 @@ import torch
 from torch import nn
 
 from hpo.losses import LossSettings, loss_function, score_function
-from hpo.train import DivergedError, Training, TrainSettings, Windows, evaluate, predict, train, warmup_cosine
+from hpo.train import (
+    DivergedError,
+    Goal,
+    Training,
+    TrainSettings,
+    Windows,
+    evaluate,
+    predict,
+    train,
+    warmup_cosine,
+)
 
 LENGTH, CHANNELS = 8, 2
 
@@ -44,12 +54,12 @@ def settings(**changes):
     return TrainSettings(**{**base, **changes})
 
 
-def run(model=None, report=lambda row: True, loss="bce", max_seconds=None, **changes):
+def run(model=None, report=lambda row: True, loss="bce", max_seconds=None, goal=None, **changes):
     train_windows, val_windows, _ = make_windows()
     training = Training(model or make_model(), len(train_windows), settings(**changes))
     function = loss_function(LossSettings(name=loss), "binary")
     score = score_function("binary")
-    train(training, train_windows, val_windows, function, score, report, max_seconds=max_seconds)
+    train(training, train_windows, val_windows, function, score, report, max_seconds=max_seconds, goal=goal)
     return training.model, training
 
 
@@ -130,6 +140,19 @@ def test_it_ends_at_its_time_limit_with_its_best_epoch():
     _, val_windows, _ = make_windows()
     best = min(row.val_loss for row in result.progress.curve)
     assert evaluate(model, val_windows, score_function("binary"), settings()) == pytest.approx(best)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_goal_takes_the_place_of_the_validation_loss(sign):
+    """Its best epoch is kept, and patience counts from it."""
+    values = iter([sign * value for value in (0.5, 0.2, 0.3, 0.2, 0.2, 0.2, 0.1)])
+    goal = Goal(metric=lambda outputs, targets: next(values), sign=sign)
+    _, result = run(goal=goal, patience=4)
+    assert result.stopped_because == "early stopping"
+    assert [sign * row.value for row in result.progress.curve] == [0.5, 0.2, 0.3, 0.2, 0.2, 0.2]
+    assert (result.progress.best_epoch, result.progress.best_value) == (2, sign * 0.2)
+    plain = run(epochs=6)[1].progress.curve
+    assert len({row.val_loss for row in result.progress.curve}) == len(plain), "the loss goes on beside it"
 
 
 def test_the_report_can_stop_it():

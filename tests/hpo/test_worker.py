@@ -1,5 +1,6 @@
 """Real children: they train, crash, are killed, and leave with their parent."""
 
+import contextlib
 import math
 import os
 import signal
@@ -15,13 +16,15 @@ import psutil
 import pytest
 from safetensors.torch import load_file
 
+from hpo.job import Failed, Finished, Fold, Job
 from hpo.losses import LossSettings
 from hpo.metrics import Scorer
 from hpo.models.base import ForecastShape
 from hpo.models.mlp import MlpConfig
+from hpo.objective import make_objective
 from hpo.stopping import StopFlag
 from hpo.train import TrainSettings
-from hpo.worker import Failed, Finished, InterruptedTrialError, Job, run_in_child
+from hpo.worker import InterruptedTrialError, run_in_child
 
 ROWS, LENGTH, CHANNELS = 300, 8, 2
 SCORER = Scorer(task="binary", mean=np.zeros(1), std=np.ones(1), naive_error=np.ones(1))
@@ -37,13 +40,18 @@ def job(tmp_path):
         model=MlpConfig(d_model=16, n_layers=2, dropout=0.1, normalisation="none"),
         shape=ForecastShape(context_length=LENGTH, n_channels=CHANNELS, n_outputs=1),
         task="binary",
-        features=features,
-        targets=targets,
         target_offsets=(0,),
-        scorer=SCORER,
-        offset=np.zeros(1, dtype=np.float32),
-        train_ends=np.arange(7, 200),
-        val_ends=np.arange(210, 300),
+        folds=(
+            Fold(
+                features=features,
+                targets=targets,
+                scorer=SCORER,
+                offset=np.zeros(1, dtype=np.float32),
+                train_ends=np.arange(7, 200),
+                val_ends=np.arange(210, 300),
+            ),
+        ),
+        objective=make_objective("val_loss"),
         loss=LossSettings(name="bce"),
         settings=TrainSettings(
             learning_rate=1e-2,
@@ -61,7 +69,7 @@ def job(tmp_path):
         device="cpu",
         threads=1,
         weights=tmp_path / "best.safetensors",
-        beats=math.inf,
+        beats=None,
         checkpoint=tmp_path / "resume.safetensors",
         quarantine=tmp_path / "quarantine",
         checkpoint_seconds=1e9,
@@ -77,11 +85,12 @@ def test_a_trial_trains_and_keeps_its_best_weights(job):
     rows = []
     outcome = run(job, lambda row: rows.append(row) or True)
     assert isinstance(outcome, Finished)
-    assert outcome.best_value == min(row.val_loss for row in rows)
+    (fold,), (result,) = job.folds, outcome.folds
+    assert result.best_value == min(row.val_loss for row in rows)
     assert rows[-1].val_loss < rows[0].val_loss
-    assert outcome.val_metrics["log_loss"] == pytest.approx(outcome.best_value, rel=1e-5)
-    assert sum(outcome.confusion.values()) == len(job.val_ends)
-    assert outcome.steps == 8 * math.ceil(len(job.train_ends) / 32)
+    assert result.val_metrics["log_loss"] == pytest.approx(result.best_value, rel=1e-5)
+    assert sum(result.confusion.values()) == len(fold.val_ends)
+    assert result.steps == 8 * math.ceil(len(fold.train_ends) / 32)
     weights = load_file(job.weights)
     learnt = [tensor for name, tensor in weights.items() if name != "offset"]
     assert sum(tensor.numel() for tensor in learnt) == outcome.param_count
@@ -120,7 +129,7 @@ def test_divergence_is_an_outcome(job):
 
 
 def test_a_bug_is_recorded_with_its_traceback(job):
-    outcome = run(replace(job, val_ends=np.array([10_000])))
+    outcome = run(replace(job, folds=(replace(job.folds[0], val_ends=np.array([10_000])),)))
     assert isinstance(outcome, Failed)
     assert outcome.kind == "error"
     assert outcome.type == "IndexError"
@@ -166,6 +175,12 @@ def test_a_stop_ends_the_child_soon(job):
     assert time.monotonic() - started < 15
 
 
+def timeless(outcome):
+    """An outcome without what depends on the clock or on the process."""
+    folds = [replace(fold, curve=[replace(row, seconds=0.0) for row in fold.curve]) for fold in outcome.folds]
+    return replace(outcome, folds=folds, samples_per_second=0, peak_memory_bytes=0)
+
+
 def rows_of(job, **kwargs):
     rows = []
     outcome = run_in_child(
@@ -199,9 +214,7 @@ def test_a_stopped_trial_goes_on_to_the_same_result(job):
         timer.cancel()
     assert len(resumed) >= 2
     assert rows == whole, "every epoch once, none trained twice"
-    assert replace(outcome, samples_per_second=0, peak_memory_bytes=0) == replace(
-        expected, samples_per_second=0, peak_memory_bytes=0
-    )
+    assert timeless(outcome) == timeless(expected)
 
 
 def test_a_killed_trial_goes_on_from_its_last_checkpoint(job):
@@ -235,10 +248,89 @@ def test_a_checkpoint_that_cannot_be_used_is_moved_away_and_the_trial_begins_ane
     assert (job.quarantine / job.checkpoint.name).read_bytes() == b"not safetensors"
 
 
+@pytest.fixture
+def folds(job):
+    """Three folds, each with more training rows than the one before."""
+    (fold,) = job.folds
+    edges = ((100, 140), (150, 190), (200, 240))
+    parts = [
+        replace(fold, train_ends=np.arange(7, stop), val_ends=np.arange(stop + 10, end + 10))
+        for stop, end in edges
+    ]
+    return replace(job, folds=tuple(parts))
+
+
+def test_each_fold_is_trained_anew(job, folds):
+    _, together = rows_of(folds)
+    alone = [rows_of(replace(folds, folds=(fold,)))[1].folds[0] for fold in folds.folds]
+    expected = [
+        replace(fold, curve=[replace(row, fold=i) for row in fold.curve]) for i, fold in enumerate(alone)
+    ]
+    assert timeless(together).folds == timeless(replace(together, folds=expected)).folds
+    assert load_file(job.weights), "those of the last fold"
+
+
+def test_a_stopped_trial_of_several_folds_goes_on_to_the_same_result(folds):
+    job = replace(
+        folds, settings=replace(folds.settings, epochs=80, patience=80, batch_size=8, micro_batch=8)
+    )
+    _, expected = rows_of(replace(job, checkpoint=None))
+    steps, resumed, outcome = [], [], None
+    while outcome is None:
+        stop = StopFlag()
+        timer = threading.Timer(0.3 + 0.05 * len(resumed), stop.set)
+        timer.start()
+        with contextlib.suppress(InterruptedTrialError):
+            outcome = run_in_child(
+                job, lambda row: steps.append((row.fold, row.epoch)) or True, stop, on_resume=resumed.append
+            )
+        timer.cancel()
+    assert len({row.fold for curve in resumed for row in curve}) >= 2, "it was stopped in several folds"
+    assert steps == [(fold, epoch) for fold in range(3) for epoch in range(1, 81)]
+    assert timeless(outcome) == timeless(expected)
+
+
+def test_the_parents_word_ends_all_folds(folds):
+    rows, outcome = [], None
+    outcome = run(folds, lambda row: rows.append(row) or not (row.fold == 1 and row.epoch == 2))
+    assert [(row.fold, row.epoch) for row in rows][-1] == (1, 2)
+    assert outcome.stopped_because == "report"
+    assert len(outcome.folds) == 2
+    assert not folds.weights.exists(), "no fold is the last"
+
+
+def test_a_time_limit_is_for_all_folds_together(folds):
+    long = replace(folds.settings, epochs=400, patience=400)
+    _, whole = rows_of(replace(folds, settings=long, checkpoint=None))
+    spent = [sum(row.seconds for row in fold.curve) for fold in whole.folds]
+    limit = spent[0] + spent[1] / 2
+    _, outcome = rows_of(replace(folds, settings=long, checkpoint=None, max_seconds=limit))
+    assert outcome.stopped_because == "time limit"
+    assert len(outcome.folds) < 3
+
+
+def test_the_objective_chooses_the_best_epoch_and_the_best_trial(job):
+    auc = replace(job, objective=make_objective("auc"))
+    rows = []
+    outcome = run(auc, lambda row: rows.append(row) or True)
+    (result,) = outcome.folds
+    assert result.best_value == max(row.value for row in rows) == result.val_metrics["auc"]
+    assert result.best_epoch == 1 + [row.value for row in rows].index(result.best_value)
+    assert [row.val_loss for row in rows] == [row[2] for row in rows_of(job)[0]], "the loss is reported, too"
+    job.weights.unlink()
+    run(replace(auc, beats=1.0))
+    assert not job.weights.exists()
+    run(replace(auc, beats=0.1))
+    assert job.weights.exists()
+
+
 def test_a_trial_over_its_time_limit_is_an_outcome(job):
     long = replace(job.settings, epochs=10**6, patience=10**6)
     rows, outcome = rows_of(replace(job, settings=long, max_seconds=0.5))
-    assert (outcome.stopped_because, outcome.best_value) == ("time limit", min(row[2] for row in rows))
+    assert (outcome.stopped_because, outcome.folds[0].best_value) == (
+        "time limit",
+        min(row[2] for row in rows),
+    )
     rows, outcome = rows_of(replace(job, settings=long, max_seconds=1e-9))
     assert (rows, outcome.kind) == ([], "time limit")
 
@@ -249,15 +341,17 @@ def test_a_child_leaves_with_its_parent(tmp_path):
     script.write_text(
         textwrap.dedent(
             f"""
-            import math, os, sys, threading, pathlib
+            import pathlib
             import numpy as np
+            from hpo.job import Fold, Job
             from hpo.losses import LossSettings
             from hpo.metrics import Scorer
             from hpo.models.base import ForecastShape
             from hpo.models.mlp import MlpConfig
+            from hpo.objective import make_objective
             from hpo.stopping import StopFlag
             from hpo.train import TrainSettings
-            from hpo.worker import Job, run_in_child
+            from hpo.worker import run_in_child
 
             if __name__ == "__main__":
                 features = np.zeros((300, 2), dtype=np.float32)
@@ -270,15 +364,22 @@ def test_a_child_leaves_with_its_parent(tmp_path):
                     model=MlpConfig(d_model=8, n_layers=1),
                     shape=ForecastShape(context_length=8, n_channels=2, n_outputs=1),
                     task="binary",
-                    features=features,
-                    targets=features[:, :1],
                     target_offsets=(0,),
-                    scorer=Scorer(task="binary", mean=np.zeros(1), std=np.ones(1), naive_error=np.ones(1)),
-                    offset=np.zeros(1, dtype=np.float32),
-                    train_ends=np.arange(7, 200),
-                    val_ends=np.arange(210, 300),
+                    folds=(
+                        Fold(
+                            features=features,
+                            targets=features[:, :1],
+                            scorer=Scorer(
+                                task="binary", mean=np.zeros(1), std=np.ones(1), naive_error=np.ones(1)
+                            ),
+                            offset=np.zeros(1, dtype=np.float32),
+                            train_ends=np.arange(7, 200),
+                            val_ends=np.arange(210, 300),
+                        ),
+                    ),
+                    objective=make_objective("val_loss"),
                     loss=LossSettings(name="bce"), settings=settings, seed=0, device="cpu", threads=1,
-                    weights=pathlib.Path({str(tmp_path / "w")!r}), beats=-math.inf,
+                    weights=None, beats=None,
                     checkpoint=None, quarantine=pathlib.Path({str(tmp_path / "q")!r}),
                     checkpoint_seconds=1e9, max_seconds=None,
                 )

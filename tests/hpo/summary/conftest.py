@@ -86,6 +86,8 @@ def build_record(number: int = 0, **changes: Any) -> TrialRecord:
         "trial_number": number,
         "state": state,
         "value": value,
+        "value_std": None,
+        "folds": [],
         "objective": Objective(name="val_loss", direction="minimize"),
         "origin": "tpe",
         "params": {

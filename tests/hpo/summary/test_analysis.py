@@ -75,13 +75,34 @@ def test_regression_shows_the_metrics_it_has(record):
     assert summary.best.intervals == {}
 
 
-def test_a_score_that_no_metric_holds_is_not_compared(record):
-    objective = {"name": "val_auc", "direction": "maximize"}
+def test_a_metric_that_is_maximised_is_compared_by_its_distance_from_1(record):
+    objective = {"name": "auc", "direction": "maximize"}
     naive = {"name": "base rate", "metrics": {"auc": 0.5}, "skill": None}
-    summary = analyse([record(i, value=0.5 + i / 10, objective=objective, naive=naive) for i in range(3)])
-    assert summary.overview.score is None
+    linear = {"base rate": {"auc": 0.5}, "logistic regression": {"auc": 0.6}}
+    common = {"objective": objective, "naive": naive, "references": linear}
+    summary = analyse([record(i, value=0.5 + i / 10, **common) for i in range(3)])
+    assert summary.overview.score == "auc"
     assert summary.best.trial_number == 2
+    assert summary.best.reference_score == 0.5
+    assert [row.name for row in summary.references] == ["logistic regression", "base rate"], "best first"
+    assert [row.skill_of_best for row in summary.references] == [pytest.approx(0.25), pytest.approx(0.4)]
+
+
+def test_a_score_that_no_metric_holds_is_not_compared(record):
+    objective = {"name": "auc", "direction": "maximize"}
+    naive = {"name": "base rate", "metrics": {"log_loss": 0.5}, "skill": None}
+    summary = analyse([record(0, objective=objective, naive=naive)])
     assert summary.best.reference_score is None
+    assert summary.references[0].skill_of_best is None
+
+
+def test_several_folds_have_no_interval_from_their_counts_together(record):
+    trial = record(0)
+    fold = {"fold": 0, "value": 0.5, "naive": 0.6, "best_epoch": 2, "epochs_run": 3, "split": trial.split}
+    summary = analyse([record(0, folds=[fold, {**fold, "fold": 1}], value_std=0.1)])
+    assert summary.best.intervals == {}
+    assert summary.best.confusion.hindsight_log_loss is None
+    assert (summary.best.value_std, len(summary.best.folds)) == (0.1, 2)
 
 
 def test_trials_are_ordered_best_first_then_pruned_then_failed(record):

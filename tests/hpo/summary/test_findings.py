@@ -199,8 +199,8 @@ def test_problems_are_counted_by_kind(record):
 
 
 def test_maximising_speaks_of_higher_scores(record):
-    objective = {"name": "val_auc", "direction": "maximize"}
-    naive = {"name": "base rate", "metrics": {"auc": 0.5}, "skill": None}
+    objective = {"name": "auc", "direction": "maximize"}
+    naive = {"name": "base rate", "metrics": {"auc": 0.5}, "skill": 0.6}
     common = {"objective": objective, "naive": naive}
     records = [
         record(0, origin="forced:architecture:2M-shallow", value=0.6, **common),
@@ -209,9 +209,11 @@ def test_maximising_speaks_of_higher_scores(record):
     ]
     summary = analyse(records)
     assert summary.answer.startswith(
-        "The best of 3 completed trials, trial 2, scores val_auc 0.8000; no reference"
+        "The best of 3 completed trials, trial 2, scores auc 0.8000, with a skill of +60.00 % over base rate "
+        "(0.5000), the only reference"
     )
     texts = found(records)
+    assert texts["reference"][0].endswith("base rate, by a skill of 60.00 %.")
     assert "deep beats shallow by 0.1" in texts["depth"][0]
     assert "TPE found the best trial: 0.1 better" in texts["search"][0]
 

@@ -59,7 +59,7 @@ def test_every_trial_is_in_one_group(record, widths):
 
 
 def test_the_best_is_the_highest_when_maximising(record):
-    objective = {"name": "val_auc", "direction": "maximize"}
+    objective = {"name": "auc", "direction": "maximize"}
     (group,) = by_depth(
         [record(0, value=0.6, objective=objective), record(1, value=0.7, objective=objective)]
     )

@@ -112,7 +112,7 @@ def test_a_value_outside_its_range_leaves_its_trial_out(record):
 
 
 def test_maximising_turns_the_best_round(record):
-    objective = {"name": "val_auc", "direction": "maximize"}
+    objective = {"name": "auc", "direction": "maximize"}
     rng = np.random.default_rng(2)
     records = [
         record(i, value=0.5 + i / 100, objective=objective, shape=i / 40, dropout=rng.uniform(0, 0.7))

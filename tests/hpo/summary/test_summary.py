@@ -65,8 +65,7 @@ STUDIES = {
         record(0, naive={"name": "none", "metrics": {}, "skill": None}, references={})
     ],
     "maximised": lambda record, study: [
-        record(i, value=0.5 + i / 100, objective={"name": "val_auc", "direction": "maximize"})
-        for i in range(12)
+        record(i, value=0.5 + i / 100, objective={"name": "auc", "direction": "maximize"}) for i in range(12)
     ],
     "losses that were not finite": lambda record, study: [
         record(0).model_copy(

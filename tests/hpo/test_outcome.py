@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hpo.records import read_records
+from hpo.job import Failed, Finished, FoldResult
+from hpo.objective import Objective
+from hpo.outcome import final_record
+from hpo.records import FoldScore, TrialRecord, read_records
 from hpo.study import ExperimentFiles
 from hpo.train import EpochResult
-from hpo.trial import final_record
-from hpo.worker import Failed, Finished
 
 
 @pytest.fixture
@@ -18,21 +19,28 @@ def record(tiny_study):
 
 
 CURVE = [
-    EpochResult(epoch=epoch, train_loss=0.5, val_loss=score, learning_rate=1e-3, seconds=0.1)
+    EpochResult(epoch=epoch, train_loss=0.5, val_loss=score, value=score, learning_rate=1e-3, seconds=0.1)
     for epoch, score in ((1, 0.6), (2, 0.4), (3, 0.45))
 ]
 
 
-def finished(record, **metrics):
-    return Finished(
+def fold_result(value=0.4, confusion=None, **metrics):
+    return FoldResult(
+        curve=CURVE,
         best_epoch=2,
-        best_value=0.4,
-        stopped_because="epochs",
+        best_value=value,
         steps=3,
-        param_count=record.architecture.param_count,
         train_metrics={"log_loss": 0.3},
-        val_metrics={"log_loss": 0.4, "prediction_range": 0.5, **metrics},
-        confusion=None,
+        val_metrics={"log_loss": value, "prediction_range": 0.5, **metrics},
+        confusion=confusion,
+    )
+
+
+def finished(record, *folds, **metrics):
+    return Finished(
+        folds=list(folds) or [fold_result(**metrics)],
+        stopped_because="epochs",
+        param_count=record.architecture.param_count,
         peak_memory_bytes=1,
         flops_per_step=10,
         samples_per_second=1.0,
@@ -128,3 +136,55 @@ def test_another_architecture_is_no_duplicate(record):
     twin = other(record).model_copy(update={"architecture": wider})
     assert not any("near_duplicate" in flag for flag in flags(record, earlier=[twin]))
     assert math.isfinite(record.value)
+
+
+def walk_forward(record, n_folds=3):
+    folds = [
+        FoldScore(fold=i, value=None, naive=0.5 + i / 10, best_epoch=None, epochs_run=0, split=record.split)
+        for i in range(n_folds)
+    ]
+    training = record.training.model_copy(update={"epochs_planned": 10})
+    return record.model_copy(update={"folds": folds, "training": training})
+
+
+def counts(n):
+    names = ("true_negative", "false_positive", "false_negative", "true_positive")
+    return dict.fromkeys(names, n)
+
+
+def test_the_value_of_several_folds_is_their_mean_and_its_spread_is_recorded(record):
+    results = [fold_result(value, confusion=counts(i)) for i, value in enumerate((0.3, 0.5, 0.7))]
+    curve = [replace(row, fold=fold) for fold in range(3) for row in CURVE]
+    intent = walk_forward(record)
+    done = final_record(intent, curve, finished(record, *results), pruned=False, earlier=[], seconds=9.0)
+    assert done.value == pytest.approx(0.5)
+    assert done.value_std == pytest.approx(0.2)
+    assert done.naive.skill == pytest.approx(1 - 0.5 / 0.6)
+    assert done.metrics.val["log_loss"] == pytest.approx(0.5)
+    assert done.confusion_matrix.true_positive == 0 + 1 + 2
+    assert [(fold.value, fold.naive, fold.best_epoch) for fold in done.folds] == [
+        (0.3, 0.5, 2),
+        (0.5, 0.6, 2),
+        (0.7, 0.7, 2),
+    ]
+    assert list(done.intermediate_values) == [fold * 10 + epoch for fold in range(3) for epoch in (1, 2, 3)]
+    assert TrialRecord.model_validate_json(done.model_dump_json()) == done
+
+
+def test_a_trial_that_ended_in_an_early_fold_stands_beside_the_naive_forecast_of_that(record):
+    outcome = finished(record, fold_result(0.3))
+    done = final_record(walk_forward(record), CURVE, outcome, pruned=True, earlier=[], seconds=9.0)
+    assert done.naive.skill == pytest.approx(1 - 0.3 / 0.5)
+    assert [fold.value for fold in done.folds] == [0.3, None, None]
+    assert done.value_std is None
+
+
+def test_a_metric_that_is_maximised(record):
+    auc = Objective(name="auc", direction="maximize")
+    naive = record.naive.model_copy(update={"metrics": {"log_loss": 0.5, "auc": 0.5}})
+    intent = record.model_copy(update={"objective": auc, "naive": naive})
+    curve = [replace(row, value=0.6 + row.epoch / 100) for row in CURVE]
+    done = final_record(intent, curve, finished(record, fold_result(0.7)), False, [], 1.0)
+    assert (done.value, done.naive.skill) == (0.7, pytest.approx(0.4))
+    assert done.intermediate_values == {1: 0.61, 2: 0.62, 3: 0.63}
+    assert [row.val_loss for row in done.learning_curve] == [0.6, 0.4, 0.45], "the curve keeps the loss"
