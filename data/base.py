@@ -118,13 +118,15 @@ class DataFile:
         sha256: Of its bytes; None where they differ from user to user, such as a longer download.
         url: Where it is fetched from, as it is or inside a .zip; None where the publisher wants a log-in or
             nothing could check it.
-        page: Where a person gets it.
+        page: Where a person gets it, or what it was made of.
+        repacked: Whether these bytes are served nowhere: they were made of what the page has.
     """
 
     name: str
     sha256: str | None
     page: str
     url: str | None = None
+    repacked: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,11 +22,13 @@ PRICES = DataFile(
     name="equity_etf_ohlcv_to_2026-08.csv.xz",
     sha256="a6561d7be70f15097569437a8f9a2c25dd576c4b70d51554ec48f22209d02bfb",
     page=PAGE,
+    repacked=True,
 )
 INDICES = DataFile(
     name="equity_daily_adjclose.csv.xz",
     sha256="624c672b993e6c0c751b5349f83576b7a9ad4073d098a4f0b8c9d597c4c7c170",
     page=PAGE,
+    repacked=True,
 )
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
+from filelock import FileLock
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
@@ -71,21 +72,31 @@ def locate(forms: Sequence[DataFile]) -> tuple[Path, str]:
 
 
 def fetch(form: DataFile) -> Path:
-    """Fetch a file into the cache.
+    """Fetch a file into the cache. A second process that wants the same one waits for the first.
 
     Raises:
-        ValueError: The publisher cannot be reached, or serves another file.
+        ValueError: The publisher cannot be reached or serves another file, or the cache cannot hold it.
     """
     assert form.url is not None
     folder = cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
     served = Path(urllib.parse.unquote(urllib.parse.urlsplit(form.url).path)).name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{served}.lock"):
+            here = folder / form.name
+            return here if here.is_file() else _fetch(form, folder, served)
+    except OSError as error:
+        raise ValueError(f"{form.name} cannot be kept in {folder} ({error}); {_by_hand(form)}") from error
+
+
+def _fetch(form: DataFile, folder: Path, served: str) -> Path:
+    assert form.url is not None
     archived = served.endswith(".zip")
     download = folder / (served if archived else f"{form.name}.part")
     try:
         if not (archived and download.is_file()):
             _download(form.url, download, folder / f"{served}.part" if archived else download)
-    except (OSError, http.client.HTTPException) as error:
+    except (urllib.error.URLError, ConnectionError, TimeoutError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise ValueError(
             f"{form.name} is not on this machine and cannot be fetched from {form.url} ({reason}); "
@@ -179,9 +190,10 @@ def _unpack_from(archive: IO[bytes], name: str, target: Path) -> bool:
 
 
 def _by_hand(form: DataFile) -> str:
-    return (
-        f"get it from {form.page} and put it at {cache_folder() / form.name}, or in the folder HPO_DATA_DIR"
-    )
+    where = f"put it at {cache_folder() / form.name}, or in the folder HPO_DATA_DIR"
+    if form.repacked:
+        return f"it was repacked from {form.page} and is served nowhere: get it from someone who has it and {where}"
+    return f"get it from {form.page} and {where}"
 
 
 def joint_sha256(sums: Sequence[str]) -> str:

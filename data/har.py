@@ -30,11 +30,13 @@ SEGMENTS = DataFile(
     name="uci_har_segments.npz",
     sha256="e32b31058feed154d276288bdb382f533328c5a6015bda1f064bd0610f228093",
     page=PAGE,
+    repacked=True,
 )
 BODY = DataFile(
     name="uci_har_body_acc.npz",
     sha256="b8254fd4109835c702b382a74b137e7fcd445f851c336c56cd58ea3483666406",
     page=PAGE,
+    repacked=True,
 )
 
 

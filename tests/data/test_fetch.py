@@ -1,12 +1,15 @@
 """Where a file is found, and how it is fetched: from a real server here, which may cut the line."""
 
+import errno
 import hashlib
 import io
 import lzma
 import re
 import socket
 import threading
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -110,7 +113,7 @@ def zipped(**files):
 
 
 def names_in(folder):
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock")
 
 
 def test_a_file_is_fetched_once_and_then_found(server, cache):
@@ -245,6 +248,26 @@ def closed_port():
         return taken.getsockname()[1]
 
 
+def test_two_that_want_the_same_file_fetch_it_once(server, cache):
+    server.during = lambda: time.sleep(0.3)
+    with ThreadPoolExecutor() as pool:
+        paths = list(pool.map(fetch.fetch, [form_at(server)] * 4))
+    assert set(paths) == {cache / NAME}
+    assert paths[0].read_bytes() == CONTENT
+    assert server.answers == [(0, len(CONTENT))]
+
+
+def test_a_cache_that_cannot_hold_it_is_named(server, cache, monkeypatch):
+    def full(*_arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    server.files["/all.zip"] = zipped(**{NAME: CONTENT})
+    monkeypatch.setattr(fetch.shutil, "copyfileobj", full)
+    with pytest.raises(ValueError, match=f"{NAME} cannot be kept in {re.escape(str(cache))}.*No space"):
+        fetch.fetch(form_at(server, "all.zip"))
+    assert not (cache / NAME).exists()
+
+
 def test_offline_it_says_where_the_file_is_to_be_had_and_where_to_put_it(cache):
     url = f"http://127.0.0.1:{closed_port()}/{NAME}"
     form = DataFile(name=NAME, sha256=sha256(CONTENT), page=PAGE, url=url)
@@ -352,6 +375,12 @@ def test_beijing_as_published_is_the_file_that_is_known_joined(data_dir, server,
     monkeypatch.setenv("HPO_DATA_DIR", str(data_dir))
     np.testing.assert_array_equal(fetched.features, DATASETS["beijing"].load(request).features)
     assert fetched.group_names == ("Dingling", "Wanliu")
+
+
+@pytest.mark.parametrize("name", ["har", "spy"])
+def test_what_is_served_nowhere_is_not_looked_for_at_the_publisher(name):
+    with pytest.raises(ValueError, match="repacked from https://.* and is served nowhere"):
+        fetch.locate(DATASETS[name].files[0])
 
 
 @pytest.mark.parametrize(
