@@ -192,7 +192,7 @@ def _unpack_from(archive: IO[bytes], name: str, target: Path) -> bool:
 def _by_hand(form: DataFile) -> str:
     where = f"put it at {cache_folder() / form.name}, or in the folder HPO_DATA_DIR"
     if form.repacked:
-        return f"it was repacked from {form.page} and is served nowhere: get it from someone who has it and {where}"
+        return f"it was repacked from {form.page} and is served nowhere: ask someone who has it, and {where}"
     return f"get it from {form.page} and {where}"
 
 

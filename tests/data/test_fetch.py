@@ -379,7 +379,7 @@ def test_beijing_as_published_is_the_file_that_is_known_joined(data_dir, server,
 
 @pytest.mark.parametrize("name", ["har", "spy"])
 def test_what_is_served_nowhere_is_not_looked_for_at_the_publisher(name):
-    with pytest.raises(ValueError, match="repacked from https://.* and is served nowhere"):
+    with pytest.raises(ValueError, match=r"repacked from https://.* and is served nowhere"):
         fetch.locate(DATASETS[name].files[0])
 
 

@@ -4,11 +4,13 @@ import json
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from contextlib import closing
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -18,7 +20,7 @@ from safetensors.torch import load_file
 from hpo import study
 from hpo.budget import forced_configs
 from hpo.config import build_config, read_study_file
-from hpo.records import TrialRecord, rank, read_records
+from hpo.records import TrialRecord, epoch_values, rank, read_records
 from hpo.storage import load_study, open_existing
 from hpo.stored import load_records
 from hpo.study import ExperimentFiles, make_context
@@ -195,6 +197,76 @@ def test_references_are_computed_once_a_study(tiny_study, monkeypatch):
     monkeypatch.setattr(study, "compute_references", fail)
     context = make_context(config)
     assert all(record.references == context.references.metrics for record in records_of(tiny_study.parent))
+
+
+@pytest.mark.slow
+def test_a_study_over_folds_by_a_metric(tmp_path, tiny_arguments):
+    """Interrupted in a trial's second fold, gone on, shown, rebuilt and trained again."""
+    out, options = tmp_path / "outputs", ["--split=walk-forward", "--folds=3", "--objective=auc"]
+    arguments = [*tiny_arguments, *options, "--epochs=10", "--trials=2", "--checkpoint-seconds=0"]
+    process = start(out, *arguments)
+    files = ExperimentFiles(out=out, experiment=NAME)
+    wait_for(process, "trial 0 of 2")
+    storage = f"sqlite:///{out}/studies.db"
+    while not steps_of_trial_0(storage) > 11:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    done = run(out, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "trial 0: goes on after epoch" in done.stdout
+    whole = run(tmp_path / "whole", *arguments)
+    assert whole.returncode == 0, whole.stderr
+    expected = records_of(tmp_path / "whole")
+    for record, other in zip(records_of(out), expected, strict=True):
+        assert record.objective.direction == "maximize"
+        assert (record.value, record.value_std, record.folds) == (other.value, other.value_std, other.folds)
+        assert record.value == pytest.approx(np.mean([fold.value for fold in record.folds]))
+        assert record.value == pytest.approx(record.metrics.val["auc"])
+        assert record.naive.skill == pytest.approx((record.value - 0.5) / 0.5)
+        assert len({fold.split["val"].start for fold in record.folds}) == 3
+        assert all(a.split["val"].end < b.split["val"].end for a, b in pairwise(record.folds))
+        for fold in record.folds:
+            values = dict(epoch_values(record)[fold.fold])
+            assert fold.value == max(values.values()) == values[fold.best_epoch]
+    best = rank(records_of(out))[0]
+    assert best.value == max(record.value for record in expected)
+    text = files.summary_md.read_text()
+    assert "higher is better" in text
+    assert "standard deviation" in text
+    with open_existing(storage) as opened:
+        assert load_study(opened, NAME).best_value == best.value
+    again = subprocess.run(
+        [sys.executable, "-m", "hpo", "rerun", str(files.trial(best.trial_number)), "--json"],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=True,
+    )
+    assert json.loads(again.stdout)["reproduced"]
+
+
+def steps_of_trial_0(storage):
+    with open_existing(storage) as opened:
+        return max(load_study(opened, NAME).get_trials()[0].intermediate_values, default=0)
+
+
+def test_a_gaussian_study_reports_its_likelihood_and_its_coverage(tmp_path):
+    out = tmp_path / "outputs"
+    arguments = (
+        "--data=periodic --model=mlp --budget=20k --context=24 --horizon=3 --trials=2 --epochs=4 --threads=1"
+    )
+    done = run(out, *arguments.split(), "--loss=gaussian_nll_full", "--objective=nll")
+    assert done.returncode == 0, done.stderr
+    records, _ = read_records(ExperimentFiles(out=out, experiment="periodic_mlp_h3_20k"))
+    for record in records:
+        assert record.value == record.metrics.val["nll"]
+        assert 0 <= record.metrics.val["coverage_90"] <= 1
+        assert record.naive.metrics["nll"] > 0
+        assert record.naive.skill is None
+        assert abs(record.architecture.budget_deviation) <= 0.02, "the covariance's parameters count"
+    assert "nll" in ExperimentFiles(out=out, experiment="periodic_mlp_h3_20k").summary_md.read_text()
 
 
 def test_a_regression_on_a_file_of_ones_own(tmp_path):
