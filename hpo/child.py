@@ -114,7 +114,8 @@ def _train(job: Job, connection: Connection, stopping: StopFlag) -> Finished | F
     if earlier:
         connection.send(Resumed(curve=earlier))
     checkpointer = Checkpointer(job.checkpoint, key, job.checkpoint_seconds) if job.checkpoint else None
-    measured = _Measured(job, training.model, loss)
+    param_count = sum(parameter.numel() for parameter in training.model.parameters())
+    flops_per_step = _flops_per_step(job, training.model, loss)
     started = time.perf_counter()
     while True:
         keep = partial(_keep, checkpointer, training, tuple(ended), unwritten)
@@ -125,6 +126,7 @@ def _train(job: Job, connection: Connection, stopping: StopFlag) -> Finished | F
         # The pruner's word, or a limit of time, ends the trial and not only its fold.
         if training.stopped_because in ("report", "time limit") or len(ended) == len(job.folds):
             break
+        del keep, training  # before another takes as much memory
         training = fresh(len(ended))
     if training.stopped_because == "interrupted":
         return Interrupted()
@@ -144,23 +146,11 @@ def _train(job: Job, connection: Connection, stopping: StopFlag) -> Finished | F
     return Finished(
         folds=ended,
         stopped_because=training.stopped_because,
-        param_count=measured.param_count,
+        param_count=param_count,
         peak_memory_bytes=_peak_memory(device),
-        flops_per_step=measured.flops_per_step,
+        flops_per_step=flops_per_step,
         samples_per_second=trained / (time.perf_counter() - started),
     )
-
-
-class _Measured:
-    """What a model's size and a step's operations are."""
-
-    def __init__(self, job: Job, model: nn.Module, loss: LossFunction) -> None:
-        self.param_count = sum(parameter.numel() for parameter in model.parameters())
-        windows, _ = _windows(job, job.folds[0])
-        counted = _counted_flops(model, windows, loss)
-        family = get_family(job.family)
-        batch = min(job.settings.batch_size, len(windows))
-        self.flops_per_step = batch * family.window_flops(counted, self.param_count, job.shape)
 
 
 def _train_fold(
@@ -268,15 +258,19 @@ def _keep_weights(model: nn.Module, path: Path, unwritten: Callable[[str, OSErro
         unwritten("best weights (`hpo rerun` repeats the trial)", error)
 
 
-def _counted_flops(model: nn.Module, windows: Windows, loss: LossFunction) -> int:
-    """Operations of a forward and backward pass over one window, as torch counts them."""
+def _flops_per_step(job: Job, model: nn.Module, loss: LossFunction) -> int:
+    """Operations of a forward and backward pass over an effective batch, as torch counts them."""
+    windows, _ = _windows(job, job.folds[0])
     device = next(model.parameters()).device
     inputs, targets = windows.batch(torch.arange(min(2, len(windows)), device=device))
     model.eval()  # so that normalisation layers keep their statistics
     with torch.random.fork_rng(), FlopCounterMode(display=False) as counter:
         loss(model(inputs), targets).backward()
     model.zero_grad(set_to_none=True)
-    return int(counter.get_total_flops()) // len(inputs)
+    counted = int(counter.get_total_flops()) // len(inputs)
+    param_count = sum(parameter.numel() for parameter in model.parameters())
+    batch = min(job.settings.batch_size, len(windows))
+    return batch * get_family(job.family).window_flops(counted, param_count, job.shape)
 
 
 def _peak_memory(device: torch.device) -> int:
