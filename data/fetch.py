@@ -9,6 +9,7 @@ import http.client
 import io
 import os
 import shutil
+import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -18,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
@@ -82,9 +83,17 @@ def fetch(form: DataFile) -> Path:
     served = Path(urllib.parse.unquote(urllib.parse.urlsplit(form.url).path)).name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{served}.lock"):
+        lock = FileLock(folder / f"{served}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            print(f"waiting for another process that fetches {served}", file=sys.stderr)
+            lock.acquire()
+        try:
             here = folder / form.name
             return here if here.is_file() else _fetch(form, folder, served)
+        finally:
+            lock.release()
     except OSError as error:
         raise ValueError(f"{form.name} cannot be kept in {folder} ({error}); {_by_hand(form)}") from error
 
@@ -153,11 +162,18 @@ def _continue(url: str, part: Path, report: Callable[[int, int | None], None]) -
         length = response.headers.get("Content-Length")
         total = None if length is None else have + int(length)
         with part.open("ab" if have else "wb") as file:
-            while block := response.read(BLOCK_BYTES):
+            while block := _read(response):
                 file.write(block)
                 have += len(block)
                 report(have, total)
     return total is None or have == total
+
+
+def _read(response: http.client.HTTPResponse) -> bytes:
+    try:
+        return response.read(BLOCK_BYTES)
+    except OSError as error:  # of the line, not of the disk
+        raise ConnectionError(str(error)) from error
 
 
 def _unpack(archive: Path, name: str, target: Path) -> None:

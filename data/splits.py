@@ -185,7 +185,8 @@ def split(name: str, table: Table, request: DataRequest) -> Splits:
         if table.usable is not None:
             ends[part] = ends[part][table.usable[ends[part]]]
         if len(ends[part]) == 0:
-            raise ValueError(_too_short(part, table, request, longest=max(b - a for a, b in table.segments)))
+            longest = max(b - a for a, b in table.segments)
+            raise ValueError(_too_short(name, part, table, request, longest))
     return Splits(train=ends["train"], val=ends["val"], test=ends["test"], rows=rows)
 
 
@@ -261,9 +262,15 @@ def _intersect(ranges: Sequence[RowRange], segments: Sequence[RowRange]) -> list
     return pieces
 
 
-def _too_short(part: str, table: Table, request: DataRequest, longest: int) -> str:
+def _too_short(name: str, part: str, table: Table, request: DataRequest, longest: int) -> str:
     n_rows, n_segments = len(table.timestamps), len(table.segments)
     gaps = f" in {n_segments:,} pieces between gaps, the longest of {longest:,}," if n_segments > 1 else ""
+    if name == "walk-forward":
+        return (
+            f"{n_rows:,} rows{gaps} in {request.n_folds} folds leave one of them no {part} window of "
+            f"{request.context_length} rows of context and {request.horizon} of horizon; "
+            "take fewer folds, or a shorter context or horizon"
+        )
     needed = rows_needed(request.context_length, request.horizon)
     return (
         f"{n_rows:,} rows{gaps} leave no {part} window of {request.context_length} rows of context and "

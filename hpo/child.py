@@ -1,5 +1,6 @@
 """What the process of one trial does: train, report each epoch, go on where a checkpoint left it."""
 
+import math
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -173,7 +174,9 @@ def _train_fold(
     goal = None
     if metric is not None:
         goal = Goal(
-            metric=lambda outputs, targets: fold.scorer.metrics(outputs, targets, last["val"])[metric],
+            metric=lambda outputs, targets: fold.scorer.metrics(outputs, targets, last["val"]).get(
+                metric, math.nan
+            ),
             sign=job.objective.sign,
         )
     spent = sum(row.seconds for result in ended for row in result.curve)

@@ -265,6 +265,8 @@ class StudyConfig(_Section):
         """What makes this study itself: two configs that differ here are two studies."""
         tables = self.model_dump(mode="json")
         identity = {**tables["data"], **tables["model"], **tables["budget"], **tables["training"]}
+        if self.data.split == "walk-forward" and self.data.fold is None:
+            identity["fold"] = "all"  # None was the last one
         search = {
             key: tables["search"][key] for key in ("startup_trials", "objective", "prune", "prune_warmup")
         }

@@ -1,7 +1,7 @@
 """Training losses, and the proper score each task is judged by.
 
-The objective of a search is always the task's proper score (log-loss, MSE), whatever loss trains the
-network: a search over focal gammas must not reward a gamma.
+The objective of a search is the task's proper score (log-loss, MSE) or a metric, never the loss that trains
+the network: a search over focal gammas must not reward a gamma.
 
 Legend: B batch, O outputs.
 """
@@ -60,7 +60,7 @@ _SCORES: dict[str, LossFunction] = {
 COVARIANCES: dict[str, Covariance] = {"gaussian_nll": "diagonal", "gaussian_nll_full": "full"}
 """What a loss needs beside the forecast."""
 
-MAX_FULL = 128
+MAX_FULL = 64
 """Forecast numbers of a full covariance at most: its factor grows with their square."""
 
 LOSSES = {

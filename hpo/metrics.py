@@ -20,7 +20,8 @@ ECE_BINS = 15
 _Z90 = 1.6448536269514722
 """A normal number is within so many standard deviations in 90 of 100 cases."""
 
-_GAUSSIAN_BATCH = 4096
+_GAUSSIAN_NUMBERS = 2_000_000
+"""Numbers of a batch of covariances that are held at once."""
 
 COLLAPSED_RANGE = 0.1
 """Probabilities that span less than this are all nearly equal: the model tells nothing apart."""
@@ -52,8 +53,13 @@ class Scorer:
 
         Behind scaled forecasts may stand the factor of their covariance (``models/gaussian.py``).
         Targets are (N, O); those of a multi-class task (N, 1), the index of the class. ``last`` holds the
-        target columns at the windows' last rows, (N, K), what the direction of a forecast starts from.
+        target columns at the windows' last rows, (N, K), what the direction of a forecast starts from. A
+        metric that is not finite is left out.
         """
+        scores = self._metrics(outputs, targets, last)
+        return {name: value for name, value in scores.items() if np.isfinite(value)}
+
+    def _metrics(self, outputs: Array, targets: Array, last: Array) -> dict[str, float]:
         if self.task == "binary":
             return binary_metrics(sigmoid(outputs[:, 0]), targets[:, 0])
         if self.task == "multiclass":
@@ -187,26 +193,28 @@ def gaussian_metrics(outputs: Array, targets: Array) -> dict[str, float]:
     """Scores of a Gaussian forecast, mean and covariance factor behind it, against scaled targets (N, O).
 
     ``nll`` is the negative log-likelihood in nats a number; ``coverage_90`` the share of numbers inside their
-    central 90 % interval; ``mean_correlation`` the mean absolute correlation forecast between two numbers.
+    central 90 % interval; ``mean_correlation``, of a full covariance, the mean absolute correlation forecast
+    between two numbers.
     """
     import torch
 
-    from hpo.models.gaussian import gaussian_nll, split_gaussian
+    from hpo.models.gaussian import correlations, gaussian_nll, standard_deviations
 
     n = targets.shape[1]
-    nll, inside, correlation = 0.0, 0.0, 0.0
-    for rows in np.array_split(np.arange(len(targets)), -(-len(targets) // _GAUSSIAN_BATCH)):
+    full = outputs.shape[1] > 2 * n
+    scores = {"nll": 0.0, "coverage_90": 0.0} | ({"mean_correlation": 0.0} if full else {})
+    size = max(1, _GAUSSIAN_NUMBERS // (n * n if full else n))
+    for rows in np.array_split(np.arange(len(targets)), -(-len(targets) // size)):
         chosen, actual = torch.from_numpy(outputs[rows]), torch.from_numpy(targets[rows])
-        nll += gaussian_nll(chosen, actual).item() * len(rows)
-        mean, factor = split_gaussian(chosen, n)
-        covariance = factor @ factor.mT
-        std = covariance.diagonal(dim1=1, dim2=2).sqrt()
-        inside += ((actual - mean).abs() <= _Z90 * std).double().mean().item() * len(rows)
-        if n > 1:
-            between = (covariance / (std[:, :, None] * std[:, None, :])).abs().sum().item() - n * len(rows)
-            correlation += between / (n * (n - 1))
-    scores = {"nll": nll, "coverage_90": inside} | ({"mean_correlation": correlation} if n > 1 else {})
-    return {name: value / len(targets) for name, value in scores.items()}
+        share = len(rows) / len(targets)
+        scores["nll"] += gaussian_nll(chosen, actual).item() * share
+        error = (actual - chosen[:, :n]).abs()
+        inside = (error <= _Z90 * standard_deviations(chosen, n)).double().mean()
+        scores["coverage_90"] += inside.item() * share
+        if full:
+            between = correlations(chosen, n).abs().sum().item() / len(rows) - n
+            scores["mean_correlation"] += between / (n * (n - 1)) * share
+    return scores
 
 
 def regression_metrics(forecast: Array, actual: Array, naive_error: Array) -> dict[str, float]:

@@ -39,7 +39,7 @@ def study_options(
         str | None, typer.Option(metavar="INTEGER", help="Folds of a walk-forward split. [5]")
     ] = None,
     fold: Annotated[
-        str | None, typer.Option(metavar="INTEGER", help="Which of them, from 0. [the last]")
+        str | None, typer.Option(metavar="INTEGER", help="One of them alone, from 0. [all]")
     ] = None,
     groups: Annotated[
         str | None, typer.Option(help="Stations, stores, heats or subjects, by commas, or all.")
@@ -71,7 +71,10 @@ def study_options(
     epochs: Annotated[str | None, typer.Option(metavar="INTEGER", help="Epochs at most. [50]")] = None,
     loss: Annotated[
         str | None,
-        typer.Option(help="Training loss: bce, focal, cross_entropy, mse, mae, huber. [the task's own]"),
+        typer.Option(
+            help="Training loss: bce, focal, cross_entropy, mse, mae, huber, gaussian_nll or "
+            "gaussian_nll_full. [the task's own]"
+        ),
     ] = None,
     focal_gamma: Annotated[
         str | None, typer.Option(metavar="FLOAT", help="Focusing parameter of the focal loss. [2]")

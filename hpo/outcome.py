@@ -26,6 +26,8 @@ from hpo.stored import constraint_attrs
 from hpo.train import EpochResult
 from hpo.trial import LEAKS
 
+WORSE = "worse_than_naive"
+
 _NEAR_DROPOUT = 0.08
 _NEAR_RATIO = 1.25
 
@@ -94,12 +96,11 @@ def _attrs(record: TrialRecord) -> dict[str, Any]:
     }
 
 
-def _skill(intent: TrialRecord, values: Sequence[float]) -> float | None:
-    """The skill of the folds that were trained on, over the naive forecast of the same."""
-    naive = intent.objective.score(intent.naive.metrics)
+def _naive_value(intent: TrialRecord, n_folds: int) -> float | None:
+    """What the naive forecast scores on the folds that were trained on."""
     if intent.folds:
-        naive = mean(fold.naive for fold in intent.folds[: len(values)])
-    return None if naive is None else intent.objective.skill(mean(values), naive)
+        return mean(fold.naive for fold in intent.folds[:n_folds])
+    return intent.objective.score(intent.naive.metrics)
 
 
 def _folds(intent: TrialRecord, results: Sequence[FoldResult]) -> list[FoldScore]:
@@ -152,6 +153,8 @@ def _finished_fields(
         f"built {outcome.param_count:,}"
     )
     steps = sum(fold.steps for fold in outcome.folds)
+    objective, best, naive = intent.objective, mean(values), _naive_value(intent, len(values))
+    worse = naive is not None and objective.is_better(naive, than=best)
     return {
         "state": "PRUNED" if pruned or out_of_time else "COMPLETE",
         "value": value,
@@ -160,7 +163,10 @@ def _finished_fields(
             train=mean_metrics([fold.train_metrics for fold in outcome.folds]),
             val=mean_metrics([fold.val_metrics for fold in outcome.folds]),
         ),
-        "naive": intent.naive.model_copy(update={"skill": _skill(intent, values)}),
+        "naive": intent.naive.model_copy(
+            update={"skill": None if naive is None else objective.skill(best, naive)}
+        ),
+        "flags": [*intent.flags, *([WORSE] if worse else [])],
         "confusion_matrix": _confusion([fold.confusion for fold in outcome.folds]),
         "folds": _folds(intent, outcome.folds),
         "resources": Resources(
@@ -178,8 +184,8 @@ def _flags(record: TrialRecord, earlier: Sequence[TrialRecord]) -> list[str]:
     flags = [flag for flag in record.flags if flag == LEAKS]
     if record.metrics and record.metrics.val.get("prediction_range", 1.0) < COLLAPSED_RANGE:
         flags.append("collapsed_predictions")
-    if record.naive.skill is not None and record.naive.skill < 0:
-        flags.append("worse_than_naive")
+    if WORSE in record.flags:
+        flags.append(WORSE)
     twin = next((other for other in earlier if _near(record, other)), None)
     if twin is not None:
         flags.append(f"near_duplicate_of {twin.trial_number}")

@@ -117,7 +117,8 @@ class FoldScore(_Fields):
     """One fold of a walk-forward split.
 
     ``value`` and ``naive`` are the objective's, of the fold's best epoch and of the naive forecast that the
-    trial stands beside; null in a trial that did not come to the end of this fold.
+    trial stands beside. ``value`` is null where the trial ended before an epoch of this fold did, and in all
+    folds of a trial that failed.
     """
 
     fold: int

@@ -82,7 +82,7 @@ def compute_references(
     Raises:
         ConfigError: The objective cannot be had on these rows.
     """
-    season = _season(folds[0])  # its training rows are in every fold's training part
+    season = _season(folds[0])  # no fold validates on rows before those it trains on
     scorers = tuple(make_scorer(data, season) for data in folds)
     by_fold = tuple(_scores(data, scorer, gaussian) for data, scorer in zip(folds, scorers, strict=True))
     found = References(by_fold=by_fold, naive="", season=season, scorers=scorers)
@@ -103,7 +103,7 @@ def _scores(data: ForecastData, scorer: Scorer, gaussian: bool) -> Scores:
     task, train, val = data.table.task, data.splits.train, data.splits.val
     targets, last = (values.astype(np.float64) for values in (data.targets_at(val), data.target_values[val]))
     outputs = {}
-    for name, forecast in _naive_forecasts(task, scorer.season).items():
+    for name, forecast in _naive_forecasts(data, scorer.season).items():
         outputs[name] = forecast(data, val)
         if gaussian:
             errors = forecast(data, train) - data.targets_at(train)
@@ -148,11 +148,14 @@ Forecast = Callable[[ForecastData, npt.NDArray[np.int64]], Array]
 """From the data and windows' last rows to outputs (N, O)."""
 
 
-def _naive_forecasts(task: str, season: int | None) -> dict[str, Forecast]:
+def _naive_forecasts(data: ForecastData, season: int | None) -> dict[str, Forecast]:
+    task = data.table.task
     if task == "binary":
         return {"base rate": _constant}
     if task == "multiclass":
         return {"class frequencies": _constant}
+    if min(data.table.target_offsets) < 1:  # of the row itself: a value to be found, not one to come
+        return {"training mean": _constant}
     forecasts: dict[str, Forecast] = {
         "last value": lambda data, ends: _past(data, ends, 1),
         "training mean": _constant,

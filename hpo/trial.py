@@ -8,6 +8,7 @@ from hpo.hardware import n_cores, precision_of
 from hpo.job import Failed, Fold, Job
 from hpo.losses import LossSettings, constant_output, default_loss
 from hpo.memory import MemoryNeed, available_bytes, fit_micro_batch, memory_need
+from hpo.metrics import Scorer
 from hpo.plan import Plan, TrialSpec
 from hpo.records import (
     Architecture,
@@ -210,7 +211,10 @@ def _available(context: StudyContext) -> int:
 
 
 def memory_of(context: StudyContext, spec: TrialSpec) -> MemoryNeed:
-    """What a trial would take."""
+    """What a trial would take; a GPU holds one fold at a time."""
+    folds = [
+        _n_rows(data) * (data.features[0].nbytes + data.target_values[0].nbytes) for data in context.folds
+    ]
     return memory_need(
         context.plan.family,
         spec.model,
@@ -218,7 +222,7 @@ def memory_of(context: StudyContext, spec: TrialSpec) -> MemoryNeed:
         param_count=spec.param_count,
         precision=precision_of(context.device),
         epochs=context.config.training.epochs,
-        data_bytes=sum(data.features.nbytes + data.target_values.nbytes for data in context.folds),
+        data_bytes=sum(folds) if context.device == "cpu" else max(folds),
     )
 
 
@@ -238,6 +242,23 @@ def _architecture(context: StudyContext, spec: TrialSpec) -> Architecture:
     )
 
 
+def _n_rows(data: ForecastData) -> int:
+    """Rows up to the last that a training or validation target looks at: no trial sees later ones."""
+    return int(max(data.splits.train.max(), data.splits.val.max())) + max(data.table.target_offsets) + 1
+
+
+def _fold(data: ForecastData, scorer: Scorer) -> Fold:
+    task, train, n_rows = data.table.task, data.splits.train, _n_rows(data)
+    return Fold(
+        features=data.features[:n_rows],
+        targets=data.target_values[:n_rows],
+        scorer=scorer,
+        offset=constant_output(task, data.targets_at(train), data.n_outputs),
+        train_ends=train,
+        val_ends=data.splits.val,
+    )
+
+
 def make_job(context: StudyContext, record: TrialRecord, beats: float | None) -> Job:
     """The job of a trial, from its intent record; its weights are kept if its value betters ``beats``."""
     config, table = context.config, context.data.table
@@ -248,17 +269,7 @@ def make_job(context: StudyContext, record: TrialRecord, beats: float | None) ->
         shape=context.plan.shape,
         task=table.task,
         target_offsets=table.target_offsets,
-        folds=tuple(
-            Fold(
-                features=data.features,
-                targets=data.target_values,
-                scorer=scorer,
-                offset=constant_output(table.task, data.targets_at(data.splits.train), data.n_outputs),
-                train_ends=data.splits.train,
-                val_ends=data.splits.val,
-            )
-            for data, scorer in zip(context.folds, context.references.scorers, strict=True)
-        ),
+        folds=tuple(map(_fold, context.folds, context.references.scorers)),
         objective=config.objective,
         loss=context.loss,
         settings=TrainSettings(

@@ -83,7 +83,9 @@ def run_in_child(
     process = _CONTEXT.Process(target=run_job, args=(job, theirs), daemon=True)
     process.start()
     theirs.close()
-    deadline = math.inf if job.max_seconds is None else time.monotonic() + job.max_seconds + _GRACE_SECONDS
+    deadline = math.inf
+    if job.max_seconds is not None:  # what comes after a fold's last epoch is not counted
+        deadline = time.monotonic() + job.max_seconds + _GRACE_SECONDS * len(job.folds)
 
     def tell_to_stop() -> None:
         if stop.is_set():  # told again and again: a child that has just begun may not listen yet

@@ -25,7 +25,7 @@ class GaussianForecast(nn.Module):
     """A core's forecast (B, O) and beside it the factor of its covariance, flattened: (B, O + n_scales).
 
     Of a diagonal covariance the factor is its standard deviations (O of them); of a full one the lower
-    triangle of its Cholesky factor, row by row (O (O + 1) / 2). :func:`scale_factor` reads it.
+    triangle of its Cholesky factor, row by row (O (O + 1) / 2). :func:`split_gaussian` reads it.
     """
 
     def __init__(self, core: nn.Module, n_channels: int, n_forecasts: int, covariance: Covariance) -> None:
@@ -64,6 +64,21 @@ def split_gaussian(outputs: Tensor, n_forecasts: int) -> tuple[Tensor, Tensor]:
     factor = raw.new_zeros(len(raw), n_forecasts, n_forecasts)
     factor[:, rows, columns] = raw
     return mean, factor.tril(-1) + torch.diag_embed(_positive(factor.diagonal(dim1=1, dim2=2)))
+
+
+def standard_deviations(outputs: Tensor, n_forecasts: int) -> Tensor:
+    """Of each forecast number, (B, O)."""
+    if outputs.shape[1] == 2 * n_forecasts:
+        return _positive(outputs[:, n_forecasts:])
+    _, factor = split_gaussian(outputs, n_forecasts)
+    return factor.square().sum(dim=2).sqrt()
+
+
+def correlations(outputs: Tensor, n_forecasts: int) -> Tensor:
+    """Between the forecast numbers, (B, O, O)."""
+    _, factor = split_gaussian(outputs, n_forecasts)
+    unit = functional.normalize(factor, dim=2)
+    return unit @ unit.mT
 
 
 def gaussian_nll(outputs: Tensor, targets: Tensor) -> Tensor:

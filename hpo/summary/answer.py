@@ -15,15 +15,23 @@ def find_answer(analysis: Analysis) -> str:
     who = f"{which}, trial {best.trial_number}, scores {score}"
     if best.reference_score is None:
         first = f"{who[0].upper()}{who[1:]}; no reference has a score to hold it against."
+    elif not beats_reference(analysis):
+        skill = "" if best.skill is None else f" (skill {fmt.percent(best.skill, plus=True)})"
+        first = f"The search found nothing better than {_reference(best)}: {who}{skill}."
     elif best.skill is None:
-        first = f"{who[0].upper()}{who[1:]}; {_reference(best)} is the best naive forecast."
-    elif best.skill <= 0:
-        skill = fmt.percent(best.skill, plus=True)
-        first = f"The search found nothing better than {_reference(best)}: {who} (skill {skill})."
+        first = f"{who[0].upper()}{who[1:]}, better than {_reference(best)}, the best naive forecast."
     else:
         better = f"{_lead(analysis, best.skill)} {_reference(best)}, {_toughest(analysis, best)}"
         first = f"{who[0].upper()}{who[1:]}, {better}{_hindsight(analysis, best)}."
     return f"{first} {_describe(best)} {_caution(analysis)}"
+
+
+def beats_reference(analysis: Analysis) -> bool:
+    """Whether the best trial is better than the best naive forecast."""
+    best = analysis.best
+    if best is None or best.reference_score is None:
+        return False
+    return analysis.overview.objective.is_better(best.value, than=best.reference_score)
 
 
 def _toughest(analysis: Analysis, best: Best) -> str:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import hpo.summary.formats as fmt
 from hpo.budget import format_budget
-from hpo.summary.answer import n_completed, states_in_words
+from hpo.summary.answer import beats_reference, n_completed, states_in_words
 from hpo.summary.groups import origin_kind
 from hpo.summary.schema import Analysis, Closeness, Finding, ForcedComparison
 
@@ -49,6 +49,8 @@ def _best_and_reference(analysis: Analysis) -> Iterator[str]:
         yield f"No trial completed. {states_in_words(analysis)}"
         return
     if best.skill is None:
+        if not beats_reference(analysis):
+            yield f"On this evidence {best.reference} is the forecast to use."
         return
     if best.skill <= 0:
         verdict = "is no better than" if best.skill == 0 else "is worse than"
@@ -174,7 +176,7 @@ def _yardstick(close: Closeness) -> tuple[float | None, str]:
     change = fmt.distance(close.epoch_change)
     return (
         close.epoch_change,
-        f"their validation loss moves by {change} from one epoch to the next (median)",
+        f"their score moves by {change} from one epoch to the next (median)",
     )
 
 
@@ -184,9 +186,10 @@ def _selection(analysis: Analysis) -> Iterator[str]:
     test = analysis.overview.split.get("test")
     part = f"the test part ({fmt.plural(test.windows, 'window')})" if test else "a test part"
     chosen = fmt.plural(n_completed(analysis), "completed trial")
+    epochs = "" if analysis.best.folds else f" of {analysis.best.training.epochs_run}"
     yield (
-        f"The best trial is the best of {chosen}, and its epoch the best of "
-        f"{analysis.best.training.epochs_run}, both chosen on the validation part: its score there is "
+        f"The best trial is the best of {chosen}, and its epoch the best{epochs}, "
+        f"both chosen on the validation part: its score there is "
         f"optimistic. No score on this page comes from {part}."
     )
 
@@ -267,6 +270,8 @@ def _training(analysis: Analysis) -> Iterator[str]:
     if analysis.best is None:
         return
     training = analysis.best.training
+    if analysis.best.folds:
+        return
     if training.best_epoch == 1 and training.epochs_run > 1:
         more = training.epochs_run - 1
         yield f"The best trial was best after its first epoch and got no better in {more} more."
@@ -282,11 +287,15 @@ def _generalisation(analysis: Analysis) -> Iterator[str]:
     if best is None or best.metrics is None or name is None:
         return
     train, val = best.metrics.train.get(name), best.metrics.val.get(name)
-    if train is not None and val is not None and val > train > 0:
-        yield (
-            f"The best trial scores {fmt.score(train)} on the training part and {fmt.score(val)} on the "
-            f"validation part, {fmt.percent(val / train - 1)} more: overfitting, a harder part, or both."
-        )
+    if train is None or val is None or not analysis.overview.objective.is_better(train, than=val):
+        return
+    more = ""
+    if analysis.overview.objective.direction == "minimize" and train > 0:
+        more = f", {fmt.percent(val / train - 1)} more"
+    yield (
+        f"The best trial scores {fmt.score(train)} on the training part and {fmt.score(val)} on the "
+        f"validation part{more}: overfitting, a harder part, or both."
+    )
 
 
 def _problems(analysis: Analysis) -> Iterator[str]:

@@ -19,9 +19,10 @@ def best_section(summary: Summary) -> list[str]:
         return ["## Best trial", "None completed."]
     t = best.training
     record = code(f"trials/trial_{best.trial_number:04d}.json")
+    epochs = f"best in epoch {cell(t.best_epoch)}" if not best.folds else f"over {len(best.folds)} folds"
     lead = (
         f"Trial {best.trial_number}, from {code(best.origin)}: {fmt.plural(t.epochs_run, 'epoch')} "
-        f"({t.stopped_because or 'no reason recorded'}), best in epoch {cell(t.best_epoch)}, "
+        f"({t.stopped_because or 'no reason recorded'}), {epochs}, "
         f"{fmt.duration(best.duration_seconds)}. Its record is {record}."
     )
     if best.flags:
@@ -63,7 +64,7 @@ def _folds(best: Best) -> list[str]:
         f" with a standard deviation of {fmt.score(best.value_std)} between them" if best.value_std else ""
     )
     note = (
-        f"Walk-forward: each fold trains on all rows before its validation part. The objective is the mean "
+        f"Walk-forward: each fold trains on rows before its validation part. The objective is the mean "
         f"over the folds, {fmt.score(best.value)}{spread}; metrics above are means, too."
     )
     return [note, table(header, rows, "rrlrrr")]
@@ -96,7 +97,7 @@ def references_section(summary: Summary) -> list[str]:
 def confusion_section(summary: Summary) -> list[str]:
     """Counts and rates of a binary task, counts of a multi-class one; nothing for a regression."""
     if summary.best is not None and summary.best.class_counts is not None:
-        return _class_section(summary.best.class_counts)
+        return _class_section(summary.best.class_counts, bool(summary.best.folds))
     c = summary.best.confusion if summary.best else None
     if summary.best is None or c is None:
         return []
@@ -125,7 +126,7 @@ def confusion_section(summary: Summary) -> list[str]:
     return parts
 
 
-def _class_section(counts: ClassCounts) -> list[str]:
+def _class_section(counts: ClassCounts, pooled: bool) -> list[str]:
     """How often each class was taken for each other, and how often it was found."""
     rows = []
     for i, (name, row) in enumerate(zip(counts.class_names, counts.counts, strict=True)):
@@ -134,7 +135,8 @@ def _class_section(counts: ClassCounts) -> list[str]:
     header = ["", *(f"predicted {name}" for name in counts.class_names), "Recall"]
     return [
         "## Confusion matrix",
-        "Of the best trial on the validation part; the likeliest class is the predicted one.",
+        f"Of the best trial on the validation part{'s of all folds' * pooled}; the likeliest class is the "
+        "predicted one.",
         table(header, rows, "l" + "r" * (len(header) - 1)),
     ]
 
@@ -145,7 +147,7 @@ def _interval(best: Best, name: str) -> str:
 
 
 def _interval_note(best: Best) -> str:
-    none = "The records hold no loss per window, so the objective and its skill have no interval."
+    none = "The records hold no loss per window, so a mean of losses and the skill have no interval."
     if not best.intervals:
         return none
     return (

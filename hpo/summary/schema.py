@@ -76,7 +76,7 @@ class Confusion(ConfusionMatrix):
         base_rate: Share of windows that are positive.
         majority_accuracy: Accuracy of always predicting the more frequent class.
         hindsight_log_loss: Log-loss, in nats, of always forecasting the base rate: the best score of any
-            constant, to be known only afterwards.
+            constant, to be known only afterwards. Null for the counts of several folds.
         precision: Null where nothing is predicted positive.
         recall: Null where nothing is positive.
         f1: Null where both are.
@@ -220,7 +220,7 @@ class Closeness(_Fields):
     Attributes:
         n: Best trials compared, at most five.
         spread: The worst of them less the best, as a distance.
-        epoch_change: Median change of their validation loss from one epoch to the next.
+        epoch_change: Median change of their score from one epoch to the next.
         twins: Pairs of completed near-duplicates anywhere in the study.
         twin_difference: Median distance between the two values of such a pair.
     """

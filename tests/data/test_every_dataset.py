@@ -188,3 +188,9 @@ def test_the_catalogue_says_what_is_there(name):
     assert (table.task == "multiclass") <= (len(table.class_names) > 2)
     if table.class_names:
         assert set(np.unique(table.target_values)) == set(range(len(table.class_names)))
+
+
+def test_too_many_folds_are_named():
+    request = DataRequest(context_length=48, horizon=12, n_folds=60)
+    with pytest.raises(ValueError, match=r"60 folds leave one of them no .* window .* take fewer folds"):
+        prepare_folds("periodic", request)

@@ -138,3 +138,10 @@ def test_a_file_that_is_no_study_is_refused_in_one_line(tmp_path, content):
 def test_a_missing_study_file(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         read_study_file(tmp_path / "none.toml")
+
+
+def test_all_folds_and_the_last_one_are_two_studies():
+    walk = {"split": "walk-forward", "folds": 3}
+    every, last = build_config(walk).identity(), build_config({**walk, "fold": 2}).identity()
+    assert (every["fold"], last["fold"]) == ("all", 2)
+    assert build_config({}).identity()["fold"] is None

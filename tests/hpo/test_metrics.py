@@ -1,10 +1,12 @@
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from hpo.metrics import (
     ECE_BINS,
+    Scorer,
     binary_metrics,
     calibration_error,
     class_counts,
@@ -112,3 +114,27 @@ def test_gaussian_metrics_against_draws():
     assert scores["nll"] == pytest.approx(entropy / 2, abs=0.01)
     assert scores["coverage_90"] == pytest.approx(0.9, abs=0.01)
     assert scores["mean_correlation"] == pytest.approx(0.8)
+
+
+def test_a_likelihood_that_is_not_finite_is_left_out_and_the_rest_stays():
+    one = np.ones(2)
+    scorer = Scorer(task="regression", mean=one, std=one, naive_error=one)
+    outputs, targets = np.zeros((3, 4)), np.full((3, 2), 1e200)
+    outputs[:, 2:] = -50.0
+    scores = scorer.metrics(outputs, targets * 1e-100, one[None].repeat(3, 0))
+    assert scores["mae"] > 0
+    with np.errstate(over="ignore"):
+        assert "nll" not in scorer.metrics(outputs, targets, one[None].repeat(3, 0))
+
+
+def test_a_diagonal_covariance_of_a_long_horizon_takes_no_square():
+    """2,000 windows of 700 numbers: whole covariances would take 8 GB."""
+    rng = np.random.default_rng(0)
+    targets = rng.normal(size=(2000, 700))
+    tracemalloc.start()
+    scores = gaussian_metrics(np.zeros((2000, 1400)), targets)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1e9
+    assert set(scores) == {"nll", "coverage_90"}
+    assert scores["coverage_90"] == pytest.approx(0.9, abs=0.01)

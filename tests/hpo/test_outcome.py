@@ -112,6 +112,15 @@ def test_collapsed_predictions_and_worse_than_naive(record):
     assert flags(bad) == ["worse_than_naive"]
 
 
+def test_worse_than_naive_where_there_is_no_skill(record):
+    nll = Objective(name="nll", direction="minimize")
+    naive = record.naive.model_copy(update={"metrics": {"nll": 0.3}})
+    intent = record.model_copy(update={"objective": nll, "naive": naive})
+    done = final_record(intent, CURVE, finished(record), pruned=False, earlier=[], seconds=1.5)
+    assert done.naive.skill is None
+    assert "worse_than_naive" in done.flags
+
+
 @pytest.mark.parametrize(
     ("training", "is_near"),
     [

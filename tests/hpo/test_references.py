@@ -158,3 +158,10 @@ def test_for_a_gaussian_study_naive_forecasts_have_the_variance_of_their_trainin
     expected = -norm.logpdf(errors(val), scale=sigma).mean()
     assert references.metrics["last value"]["nll"] == pytest.approx(expected, rel=1e-3)
     assert "nll" not in references.metrics["ridge"]
+
+
+def test_what_is_to_be_found_in_the_row_itself_is_no_last_value():
+    data = prepare("tabular_sine", DataRequest(context_length=1, horizon=1))
+    references = compute_references([data], LOSS)
+    assert set(references.metrics) == {"training mean", "ridge"}
+    assert references.metrics["training mean"]["mse"] > 0.5

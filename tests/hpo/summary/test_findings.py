@@ -218,6 +218,26 @@ def test_maximising_speaks_of_higher_scores(record):
     assert "TPE found the best trial: 0.1 better" in texts["search"][0]
 
 
+@pytest.mark.parametrize("value", [0.9, 0.5])
+def test_a_score_without_a_skill_says_whether_it_beats_the_reference(record, value):
+    objective = {"name": "nll", "direction": "minimize"}
+    naive = {"name": "last value", "metrics": {"nll": 0.6}, "skill": None}
+    records = [record(0, value=value, objective=objective, naive=naive, references={})]
+    answer, wins = analyse(records).answer, value < 0.6
+    assert ("nothing better than last value (0.6000)" in answer) != wins
+    assert ("better than last value (0.6000), the best naive forecast" in answer) == wins
+    assert ("reference" in found(records)) != wins
+
+
+def test_overfitting_is_a_worse_score_on_the_validation_part(record):
+    objective = {"name": "auc", "direction": "maximize"}
+    naive = {"name": "base rate", "metrics": {"auc": 0.5}, "skill": 0.2}
+    for train, val in ((0.7, 0.6), (0.5, 0.6)):
+        metrics = {"train": {"auc": train}, "val": {"auc": val}}
+        texts = found([record(0, value=val, objective=objective, naive=naive, metrics=metrics)])
+        assert ("generalisation" in texts) == (train > val)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(0.3, 1.2), min_size=1, max_size=9))
 def test_better_is_claimed_only_of_better_numbers(record, values):
