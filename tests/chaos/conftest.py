@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -145,6 +146,14 @@ class Running:
         """SIGKILL to the whole group, the fork server and the trial among it."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+    def wait_for_child(self, timeout=120):
+        """The process of the first running trial: on a busy machine the fork server takes a while to load."""
+        deadline = time.monotonic() + timeout
+        while not (found := self.children()):
+            assert time.monotonic() < deadline, self.text
+            time.sleep(0.05)
+        return found[0]
 
     def children(self):
         """The processes of its running trials: forked from the fork server, which may start others to look

@@ -43,16 +43,15 @@ def test_a_stop_keeps_the_running_trial_to_the_batch(service, number):
 def test_twice_leaves_at_once(service, number):
     broken = service("broken", "--trials=1", "--epochs=100000", "--patience=100000")
     run = broken.start()
-    assert run.wait_for("trial 0 of")
+    child = run.wait_for_child()
     time.sleep(1.0)
-    (child,) = run.children()
     child.suspend()  # it cannot finish its batch
     os.kill(run.process.pid, number)
     time.sleep(1.0)
     assert run.process.poll() is None, "it waits for the batch"
     started = time.monotonic()
     os.kill(run.process.pid, number)
-    assert run.wait(20) == 130, run.text
+    assert run.process.wait(20) == 130, run.text  # its output ends with the child, which cannot leave
     assert time.monotonic() - started < 5
     child.kill()
     assert broken.run("--trial-timeout-seconds=1").returncode == 3  # pruned: nothing completed
