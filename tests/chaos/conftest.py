@@ -1,5 +1,6 @@
 """The real program as a user starts it: processes, signals, disks, SQLite. Nothing in it is replaced."""
 
+import contextlib
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 import pytest
@@ -112,7 +114,10 @@ def _what_counts(record: TrialRecord):
 class Running:
     """A run under way; its output is read as it comes."""
 
+    begun: ClassVar[list] = []
+
     def __init__(self, process):
+        self.begun.append(process)
         self.process = process
         self.lines = []
         self._news = threading.Condition()
@@ -168,6 +173,17 @@ class Running:
 
 def _is_forked(process):
     return any("multiprocessing.forkserver" in word for word in process.cmdline())
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    """A test that fails half-way must not leave a run behind to slow down the others."""
+    Running.begun.clear()
+    yield
+    for process in Running.begun:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 @pytest.fixture(scope="session")
