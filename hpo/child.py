@@ -116,7 +116,7 @@ def _train(job: Job, connection: Connection, stopping: StopFlag) -> Finished | F
         connection.send(Resumed(curve=earlier))
     checkpointer = Checkpointer(job.checkpoint, key, job.checkpoint_seconds) if job.checkpoint else None
     param_count = sum(parameter.numel() for parameter in training.model.parameters())
-    flops_per_step = _flops_per_step(job, training.model, loss)
+    flops_per_step = _flops_per_step(job, training.model, param_count, loss)
     started = time.perf_counter()
     while True:
         keep = partial(_keep, checkpointer, training, tuple(ended), unwritten)
@@ -261,7 +261,7 @@ def _keep_weights(model: nn.Module, path: Path, unwritten: Callable[[str, OSErro
         unwritten("best weights (`hpo rerun` repeats the trial)", error)
 
 
-def _flops_per_step(job: Job, model: nn.Module, loss: LossFunction) -> int:
+def _flops_per_step(job: Job, model: nn.Module, param_count: int, loss: LossFunction) -> int:
     """Operations of a forward and backward pass over an effective batch, as torch counts them."""
     windows, _ = _windows(job, job.folds[0])
     device = next(model.parameters()).device
@@ -271,7 +271,6 @@ def _flops_per_step(job: Job, model: nn.Module, loss: LossFunction) -> int:
         loss(model(inputs), targets).backward()
     model.zero_grad(set_to_none=True)
     counted = int(counter.get_total_flops()) // len(inputs)
-    param_count = sum(parameter.numel() for parameter in model.parameters())
     batch = min(job.settings.batch_size, len(windows))
     return batch * get_family(job.family).window_flops(counted, param_count, job.shape)
 

@@ -186,10 +186,7 @@ class SearchSection(_Section):
     @field_validator("objective")
     @classmethod
     def _known(cls, value: str) -> str:
-        try:
-            return make_objective(value).name
-        except UnknownNameError as error:
-            raise ValueError(str(error)) from error
+        return make_objective(value).name
 
 
 class TrainingSection(_Section):

@@ -41,9 +41,13 @@ class Objective(BaseModel):
         """The metric whose value it is; None for the task's proper score."""
         return None if self.name == VAL_LOSS else self.name
 
+    def metric_in(self, metrics: Mapping[str, float]) -> str | None:
+        """The metric that it is among those of a task; None where they hold no proper score."""
+        return self.metric or next((name for name in PROPER_SCORES.values() if name in metrics), None)
+
     def score(self, metrics: Mapping[str, float]) -> float | None:
         """Its value among the metrics of a task; None if it is not among them."""
-        name = self.metric or proper_score(metrics)
+        name = self.metric_in(metrics)
         return None if name is None else metrics.get(name)
 
     def is_better(self, value: float, than: float | None) -> bool:
@@ -84,8 +88,3 @@ def check_objective(objective: Objective, metrics: Mapping[str, float]) -> None:
         raise ConfigError(
             f"objective {objective.name} cannot be had on this task and these rows; valid: {valid}"
         )
-
-
-def proper_score(metrics: Mapping[str, float]) -> str | None:
-    """The name of the task's proper score among its metrics."""
-    return next((name for name in PROPER_SCORES.values() if name in metrics), None)

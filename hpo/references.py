@@ -88,7 +88,8 @@ def compute_references(
     found = References(by_fold=by_fold, naive="", season=season, scorers=scorers)
     naive = {name: scores for name, scores in found.metrics.items() if name not in LINEAR}
     check_objective(objective, next(iter(naive.values())))
-    losses = {name: objective.sign * (objective.score(scores) or 0.0) for name, scores in naive.items()}
+    values = {name: objective.score(scores) for name, scores in naive.items()}
+    losses = {name: objective.sign * value for name, value in values.items() if value is not None}
     return replace(found, naive=min(losses, key=losses.__getitem__))
 
 

@@ -69,32 +69,26 @@ def check_storage(url: str) -> None:
             if tables and not tables >= _TABLES:
                 raise StorageError(f"storage {url}: {path} is the database of another program")
             (state,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+            # A page that is there in part passes as whole, its rest as zeros.
+            if state == "ok" and path.stat().st_size % page_size and not _has_log(path):
+                state = "its last page is cut"
     except sqlite3.OperationalError as error:
         raise StorageError(
             f"storage {url}: {path} cannot be opened ({error}): is its folder read-only or the disk full?"
         ) from error
     except sqlite3.Error as error:
         raise StorageError(f"storage {url}: {path} cannot be read ({error}). {_ADVICE}") from error
-    if state == "ok" and _is_cut(path) and _is_cut(path):  # twice: another process may be writing just now
-        state = "it ends before its last page"
     if state != "ok":
         raise StorageError(f"storage {url}: {path} is damaged ({' '.join(state.split())}). {_ADVICE}")
 
 
-def _is_cut(path: Path) -> bool:
-    """Whether a database is shorter than its header says: SQLite reads what is missing as zeros.
-
-    While there is a write-ahead log, the missing pages may be in there.
-    """
-    with contextlib.suppress(FileNotFoundError):
-        if path.with_name(f"{path.name}-wal").stat().st_size > 0:
-            return False
-    with path.open("rb") as file:
-        header = file.read(100)
-    page_size = int.from_bytes(header[16:18], "big")
-    n_pages = int.from_bytes(header[28:32], "big")
-    is_counted = header[24:28] == header[92:96]  # older programs leave the number of pages as it was
-    return is_counted and path.stat().st_size < n_pages * (65_536 if page_size == 1 else page_size)
+def _has_log(path: Path) -> bool:
+    """Whether pages of a database may still be in its write-ahead log."""
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 @contextlib.contextmanager

@@ -85,7 +85,7 @@ def gaussian_nll(outputs: Tensor, targets: Tensor) -> Tensor:
     """Negative log-likelihood of targets (B, O) under the forecast, in nats a number, mean over B."""
     n_forecasts = targets.shape[1]
     if outputs.shape[1] == 2 * n_forecasts:
-        mean, scale = outputs[:, :n_forecasts], _positive(outputs[:, n_forecasts:])
+        mean, scale = outputs[:, :n_forecasts], standard_deviations(outputs, n_forecasts)
         likelihood: Tensor = torch.distributions.Normal(mean, scale, validate_args=False).log_prob(targets)
         return -likelihood.mean()
     mean, factor = split_gaussian(outputs, n_forecasts)

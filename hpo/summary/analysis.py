@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import TypeVar
 
-from hpo.objective import proper_score
 from hpo.records import ClassCounts, ConfusionMatrix, State, TrialRecord, rank
 from hpo.summary.answer import find_answer
 from hpo.summary.classification import confusion, intervals
@@ -71,7 +70,7 @@ def _overview(trials: Sequence[TrialRecord]) -> Overview:
         experiment=first.experiment,
         study_name=first.study_name,
         objective=first.objective,
-        score=first.objective.metric or proper_score(first.naive.metrics),
+        score=first.objective.metric_in(first.naive.metrics),
         data=_distinct(record.data for record in trials),
         split=first.split,
         families=_distinct(record.architecture.family for record in trials),

@@ -213,7 +213,7 @@ def _budgets(analysis: Analysis) -> Iterator[str]:
     ]
     if len(rows) < 2:
         return
-    sign = _sign(analysis)
+    sign = analysis.overview.objective.sign
     steps = [sign * (after - before) for (_, before), (_, after) in pairwise(rows)]
     if all(step > 0 for step in steps):
         verdict = "Bigger was worse"
@@ -226,7 +226,7 @@ def _budgets(analysis: Analysis) -> Iterator[str]:
 
 
 def _single_changes(analysis: Analysis) -> Iterator[str]:
-    sign = _sign(analysis)
+    sign = analysis.overview.objective.sign
     for budget in analysis.overview.budgets:
         changes = [
             (sign * row.delta, row)
@@ -248,7 +248,7 @@ def _single_changes(analysis: Analysis) -> Iterator[str]:
 
 def _search(analysis: Analysis) -> Iterator[str]:
     done = [(row, row.value) for row in analysis.trials if row.state == "COMPLETE" and row.value is not None]
-    sign = _sign(analysis)
+    sign = analysis.overview.objective.sign
     tpe = [sign * value for row, value in done if origin_kind(row.origin) == "tpe"]
     others = [sign * value for row, value in done if origin_kind(row.origin) != "tpe"]
     if not tpe or not others:
@@ -314,7 +314,3 @@ def _setting(row: ForcedComparison) -> str:
 def _skill(analysis: Analysis) -> str:
     """A percentage of a loss speaks for itself."""
     return "a skill of " if analysis.overview.objective.direction == "maximize" else ""
-
-
-def _sign(analysis: Analysis) -> float:
-    return analysis.overview.objective.sign

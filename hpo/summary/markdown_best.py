@@ -97,11 +97,10 @@ def references_section(summary: Summary) -> list[str]:
 def confusion_section(summary: Summary) -> list[str]:
     """Counts and rates of a binary task, counts of a multi-class one; nothing for a regression."""
     if summary.best is not None and summary.best.class_counts is not None:
-        return _class_section(summary.best.class_counts, bool(summary.best.folds))
+        return _class_section(summary.best.class_counts, _counted_on(summary.best))
     c = summary.best.confusion if summary.best else None
     if summary.best is None or c is None:
         return []
-    folds = summary.best.folds
     counts = [
         ["actually no", f"{c.true_negative:,}", f"{c.false_positive:,}"],
         ["actually yes", f"{c.false_negative:,}", f"{c.true_positive:,}"],
@@ -115,7 +114,7 @@ def confusion_section(summary: Summary) -> list[str]:
     header = ["Precision", "Recall", "F1", "Accuracy", "Always the frequent class", "Base rate of yes"]
     parts = [
         "## Confusion matrix",
-        f"Of the best trial on the validation part{'s of all folds' * bool(folds)}, at probability 0.5.",
+        f"Of the best trial on {_counted_on(summary.best)}, at probability 0.5.",
         table(["", "predicted no", "predicted yes"], counts, "lrr"),
         table(header, rates, "r" * len(header)),
     ]
@@ -126,7 +125,12 @@ def confusion_section(summary: Summary) -> list[str]:
     return parts
 
 
-def _class_section(counts: ClassCounts, pooled: bool) -> list[str]:
+def _counted_on(best: Best) -> str:
+    """The rows that a confusion matrix counts."""
+    return "the validation parts of all folds" if best.folds else "the validation part"
+
+
+def _class_section(counts: ClassCounts, counted_on: str) -> list[str]:
     """How often each class was taken for each other, and how often it was found."""
     rows = []
     for i, (name, row) in enumerate(zip(counts.class_names, counts.counts, strict=True)):
@@ -135,8 +139,7 @@ def _class_section(counts: ClassCounts, pooled: bool) -> list[str]:
     header = ["", *(f"predicted {name}" for name in counts.class_names), "Recall"]
     return [
         "## Confusion matrix",
-        f"Of the best trial on the validation part{'s of all folds' * pooled}; the likeliest class is the "
-        "predicted one.",
+        f"Of the best trial on {counted_on}; the likeliest class is the predicted one.",
         table(header, rows, "l" + "r" * (len(header) - 1)),
     ]
 

@@ -1,6 +1,5 @@
 """Real children: they train, crash, are killed, and leave with their parent."""
 
-import contextlib
 import math
 import os
 import signal
@@ -192,28 +191,30 @@ def rows_of(job, **kwargs):
     return rows, outcome
 
 
-def test_a_stopped_trial_goes_on_to_the_same_result(job):
-    """Stopped at many moments, each in the middle of an epoch as likely as at its end."""
-    settings = replace(job.settings, epochs=200, patience=200, batch_size=8, micro_batch=8)
-    job = replace(job, settings=settings)
-    whole, expected = rows_of(replace(job, checkpoint=None))
+def stopped_again_and_again(job):
+    """Each row that is reported, the curves that it went on from, and the outcome in the end."""
     rows, resumed, outcome = [], [], None
     while outcome is None:
         stop = StopFlag()
         timer = threading.Timer(0.3 + 0.05 * len(resumed), stop.set)
         timer.start()
         try:
-            outcome = run_in_child(
-                job,
-                lambda row: rows.append((row.epoch, row.train_loss, row.val_loss)) or True,
-                stop,
-                on_resume=resumed.append,
-            )
+            outcome = run_in_child(job, lambda row: rows.append(row) or True, stop, on_resume=resumed.append)
         except InterruptedTrialError:
             assert job.checkpoint.exists()
         timer.cancel()
+    return rows, resumed, outcome
+
+
+def test_a_stopped_trial_goes_on_to_the_same_result(job):
+    """Stopped at many moments, each in the middle of an epoch as likely as at its end."""
+    settings = replace(job.settings, epochs=200, patience=200, batch_size=8, micro_batch=8)
+    job = replace(job, settings=settings)
+    whole, expected = rows_of(replace(job, checkpoint=None))
+    rows, resumed, outcome = stopped_again_and_again(job)
     assert len(resumed) >= 2
-    assert rows == whole, "every epoch once, none trained twice"
+    curve = [(row.epoch, row.train_loss, row.val_loss) for row in rows]
+    assert curve == whole, "every epoch once, none trained twice"
     assert timeless(outcome) == timeless(expected)
 
 
@@ -275,17 +276,9 @@ def test_a_stopped_trial_of_several_folds_goes_on_to_the_same_result(folds):
         folds, settings=replace(folds.settings, epochs=80, patience=80, batch_size=8, micro_batch=8)
     )
     _, expected = rows_of(replace(job, checkpoint=None))
-    steps, resumed, outcome = [], [], None
-    while outcome is None:
-        stop = StopFlag()
-        timer = threading.Timer(0.3 + 0.05 * len(resumed), stop.set)
-        timer.start()
-        with contextlib.suppress(InterruptedTrialError):
-            outcome = run_in_child(
-                job, lambda row: steps.append((row.fold, row.epoch)) or True, stop, on_resume=resumed.append
-            )
-        timer.cancel()
+    rows, resumed, outcome = stopped_again_and_again(job)
     assert len({row.fold for curve in resumed for row in curve}) >= 2, "it was stopped in several folds"
+    steps = [(row.fold, row.epoch) for row in rows]
     assert steps == [(fold, epoch) for fold in range(3) for epoch in range(1, 81)]
     assert timeless(outcome) == timeless(expected)
 
