@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from . import beijing, eaf, etf, ett, har, jena, rossmann, scaling, sp500, synthetic, table
+from . import scaling
 from .base import DataRequest, DatasetSpec, ForecastData, RowRange, Splits, Table
+from .reading import table
+from .sets import beijing, eaf, etf, ett, har, jena, rossmann, sp500, synthetic
 from .splits import check_name, split
 
 DATASETS: dict[str, DatasetSpec] = {

@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from .base import DataFile
-from .files import sha256_of
+from .reading.files import sha256_of
 
 ATTEMPTS = 5
 TIMEOUT_SECONDS = 30.0

@@ -18,7 +18,8 @@ for name in names:
 from importlib.resources import files
 assert (files("hpo") / "py.typed").is_file()
 print(len(names), "modules imported")
-assert {"hpo.models.psann", "hpo.data.sp500", "hpo.summary.plots", "hpo.studies"} <= set(names), names
+expected = {"hpo.models.psann", "hpo.data.sets.sp500", "hpo.report.summary.plots", "hpo.studies"}
+assert expected <= set(names), names
 """
 
 

@@ -4,12 +4,12 @@ import json
 import re
 from pathlib import Path
 
-from hpo.budget import format_budget, format_count
 from hpo.errors import BudgetError
 from hpo.models.base import ForecastShape
-from hpo.plan import make_plan
-from hpo.records import TrialRecord
-from hpo.registry import list_families
+from hpo.search.forced import format_budget, format_count
+from hpo.search.plan import make_plan
+from hpo.study.catalogue import list_families
+from hpo.trial.record import TrialRecord
 
 ROOT = Path(__file__).parent.parent
 BUDGETS = (750_000, 2_000_000, 20_000_000, 200_000_000, 2_000_000_000)

@@ -7,8 +7,8 @@ import torch
 from psann.activations import SineParam
 from torch import nn
 
-from hpo.hardware import precision_of
 from hpo.models.sine import fuse
+from hpo.system.hardware import precision_of
 
 pytestmark = pytest.mark.benchmark
 

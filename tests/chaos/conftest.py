@@ -15,10 +15,10 @@ from typing import ClassVar
 import psutil
 import pytest
 
-from hpo.files import ExperimentFiles
-from hpo.records import TrialRecord, read_records
-from hpo.storage import load_study, open_existing
-from hpo.stored import load_records
+from hpo.store.database import load_study, open_existing
+from hpo.store.view import load_records
+from hpo.system.files import ExperimentFiles
+from hpo.trial.record import TrialRecord, read_records
 
 NAME = "chaos"
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from hpo.data.features import A20, compute
-from hpo.data.sp500 import RAW, raw
+from hpo.data.sets.sp500 import RAW, raw
 
 PRICES = raw()[list(RAW)]
 ALL = compute(PRICES, "a20")

@@ -16,8 +16,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from hpo.data import DATASETS, beijing, eaf, ett, fetch, rossmann
+from hpo.data import DATASETS, fetch
 from hpo.data.base import DataFile, DataRequest
+from hpo.data.sets import beijing, eaf, ett, rossmann
 
 NAME = "table.csv"
 PAGE = "https://example.org/page"

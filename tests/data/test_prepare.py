@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpo.data import DATASETS, prepare, sp500
+from hpo.data import DATASETS, prepare
 from hpo.data.base import DataRequest
+from hpo.data.sets import sp500
 
 REQUEST = DataRequest(context_length=80, horizon=1)
 

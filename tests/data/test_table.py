@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpo.data import files, prepare
+from hpo.data import prepare
 from hpo.data.base import DataRequest
-from hpo.data.table import read
+from hpo.data.reading import files
+from hpo.data.reading.table import read
 
 N = 400
 

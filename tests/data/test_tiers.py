@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hpo.data import etf
 from hpo.data.base import DataRequest
 from hpo.data.features import TIERS, compute, page
+from hpo.data.sets import etf
 
 ROWS = (400, 2345, 7000)
 WARM_UP = 331

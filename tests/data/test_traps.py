@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hpo.data import DATASETS, beijing, legacy, prepare
+from hpo.data import DATASETS, legacy, prepare
 from hpo.data.base import DataRequest
+from hpo.data.sets import beijing
 
 pytestmark = pytest.mark.usefixtures("data_dir")
 

@@ -21,7 +21,7 @@ from hpo.models.sizing import (
     reachable,
 )
 from hpo.models.space import Choice
-from hpo.plan import has_heads
+from hpo.search.plan import has_heads
 
 # dlinear has one size on an input, and geosparse's is bound by its input: they have tests of their own.
 SIZED = [name for name in FAMILIES if name not in ("dlinear", "geosparse")]

@@ -1,0 +1,1 @@
+"""What a trial will take: memory, operations, seconds."""

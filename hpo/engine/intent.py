@@ -1,0 +1,296 @@
+"""From a trial's point in the space to the record of its intent and to the job that a child trains."""
+
+from dataclasses import asdict, dataclass
+
+from hpo.cost.memory import MemoryNeed, available_bytes, fit_micro_batch, memory_need
+from hpo.data.base import ForecastData
+from hpo.learn.job import Failed, Fold, Job
+from hpo.learn.loop import TrainSettings
+from hpo.scoring.losses import LossSettings, constant_output, default_loss
+from hpo.scoring.metrics import Scorer
+from hpo.scoring.references import References
+from hpo.search.plan import Plan, TrialSpec
+from hpo.search.tpe import trial_seed
+from hpo.store.view import ORIGIN, FrozenTrial, stored_fields, to_utc
+from hpo.study.config import StudyConfig
+from hpo.system.hardware import n_cores, precision_of
+from hpo.trial.record import (
+    Architecture,
+    Code,
+    DataSource,
+    FoldScore,
+    Naive,
+    Part,
+    Resources,
+    Training,
+    TrialRecord,
+)
+
+LEAKS = "leaking_protocol"
+"""The split is one of old, in which the test rows leak into training: no evidence of anything."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyContext:
+    """What all trials of a study share.
+
+    Attributes:
+        config: The study's settings.
+        plan: Its search space and forced configs.
+        folds: Its data, split and scaled; several where the split walks forward.
+        device: Resolved: "cpu" or "cuda".
+        references: The reference forecasts and their validation metrics.
+        code: The code that runs.
+        parts: The split of each fold, for the records.
+    """
+
+    config: StudyConfig
+    plan: Plan
+    folds: tuple[ForecastData, ...]
+    device: str
+    references: References
+    code: Code
+    parts: tuple[dict[str, Part], ...]
+
+    @property
+    def data(self) -> ForecastData:
+        """The data of the last fold, which trains on most rows; of most studies the only one."""
+        return self.folds[-1]
+
+    @property
+    def source(self) -> DataSource:
+        """Which data the trials see."""
+        return DataSource(name=self.data.name, sha256=self.data.table.sha256)
+
+    @property
+    def loss(self) -> LossSettings:
+        """The training loss."""
+        return loss_of(self.config, self.data.table.task)
+
+    @property
+    def threads(self) -> int:
+        """CPU threads of a new trial."""
+        return self.config.study.threads or max(1, n_cores() // self.config.study.workers)
+
+
+def loss_of(config: StudyConfig, task: str) -> LossSettings:
+    """The training loss of a study."""
+    training = config.training
+    return LossSettings(
+        name=training.loss or default_loss(task),
+        focal_gamma=training.focal_gamma,
+        focal_alpha=training.focal_alpha,
+        huber_delta=training.huber_delta,
+        positive_weight=training.positive_weight,
+    )
+
+
+def split_parts(data: ForecastData) -> dict[str, Part]:
+    """Rows, windows and dates of each part."""
+    stamps = data.table.timestamps
+    parts = {}
+    for name, ends in (("train", data.splits.train), ("val", data.splits.val), ("test", data.splits.test)):
+        ranges = data.splits.rows[name]
+        parts[name] = Part(
+            rows=sum(stop - start for start, stop in ranges),
+            windows=len(ends),
+            start=str(stamps[ranges[0][0]].astype("datetime64[s]")),
+            end=str(stamps[ranges[-1][1] - 1].astype("datetime64[s]")),
+        )
+    return parts
+
+
+def intent_record(
+    context: StudyContext,
+    trial: FrozenTrial,
+    study_name: str,
+    previous: TrialRecord | None,
+) -> TrialRecord:
+    """The record written before a trial trains.
+
+    Args:
+        context: What all trials share.
+        trial: The trial as stored.
+        study_name: The study it belongs to.
+        previous: The record of an earlier attempt that was interrupted; its threads and micro-batch
+            stay, because they change the numbers.
+    """
+    origin = str(trial.user_attrs[ORIGIN])
+    spec = context.plan.resolve(trial.params, origin)
+    config = context.config
+    assert trial.datetime_start is not None
+    references = context.references
+    return TrialRecord(
+        experiment=config.experiment,
+        study_name=study_name,
+        objective=config.objective,
+        origin=origin,
+        architecture=_architecture(context, spec),
+        training=Training(
+            learning_rate=spec.learning_rate,
+            weight_decay=spec.weight_decay,
+            dropout=spec.model.dropout,
+            batch_size=spec.batch_size,
+            micro_batch=previous.training.micro_batch if previous else max(1, micro_batch_of(context, spec)),
+            normalisation=spec.model.normalisation,
+            loss=context.loss.name,
+            epochs_planned=config.training.epochs,
+            epochs_run=0,
+            best_epoch=None,
+            stopped_because=None,
+            precision=previous.training.precision if previous else precision_of(context.device),
+            threads=previous.training.threads if previous else context.threads,
+        ),
+        seed=trial_seed(config.study.seed, trial.number),
+        datetime_start=to_utc(trial.datetime_start),
+        datetime_complete=None,
+        duration_seconds=None,
+        resumed=previous.resumed + 1 if previous else 0,
+        learning_curve=[],
+        metrics=None,
+        naive=Naive(name=references.naive, metrics=references.metrics[references.naive], skill=None),
+        references=references.metrics,
+        confusion_matrix=None,
+        split=context.parts[-1],
+        folds=_fold_scores(context) if len(context.folds) > 1 else [],
+        flags=[LEAKS] if context.data.splits.leaks else [],
+        resources=Resources(
+            device=context.device,
+            peak_memory_bytes=None,
+            flops_per_step=None,
+            total_flops=None,
+            steps=0,
+            samples_per_second=None,
+        ),
+        failure=None,
+        data=context.source,
+        code=context.code,
+        **stored_fields(trial),
+    )
+
+
+def _fold_scores(context: StudyContext) -> list[FoldScore]:
+    """The folds before they are trained on."""
+    objective, references = context.config.objective, context.references
+    naive = [objective.score(scores[references.naive]) for scores in references.by_fold]
+    return [
+        FoldScore(fold=i, value=None, naive=score or 0.0, best_epoch=None, epochs_run=0, split=parts)
+        for i, (score, parts) in enumerate(zip(naive, context.parts, strict=True))
+    ]
+
+
+def micro_batch_of(context: StudyContext, spec: TrialSpec) -> int:
+    """Windows held at once: the user's limit or the whole batch, or fewer where memory is short.
+
+    0 if not even one window fits.
+    """
+    wanted = min(spec.batch_size, context.config.training.micro_batch or spec.batch_size)
+    return fit_micro_batch(memory_of(context, spec), wanted, _available(context))
+
+
+def refused(context: StudyContext, record: TrialRecord) -> Failed | None:
+    """The outcome of a trial that this machine cannot hold, before anything is allocated; None if it can."""
+    spec = context.plan.resolve(record.params, record.origin)
+    if micro_batch_of(context, spec) > 0:
+        return None
+    need = memory_of(context, spec)
+    return Failed(
+        kind="out of memory",
+        type="MemoryError",
+        message=(
+            f"a micro-batch of 1 would take about {need.at(1) / 1e9:.1f} GB, of which "
+            f"{need.state_bytes / 1e9:.1f} GB are weights, gradients and moments, and "
+            f"{_available(context) / 1e9:.1f} GB are free for a trial"
+        ),
+        traceback=None,
+    )
+
+
+def _available(context: StudyContext) -> int:
+    return available_bytes(context.device) // context.config.study.workers
+
+
+def memory_of(context: StudyContext, spec: TrialSpec) -> MemoryNeed:
+    """What a trial would take; a GPU holds one fold at a time."""
+    folds = [
+        _n_rows(data) * (data.features[0].nbytes + data.target_values[0].nbytes) for data in context.folds
+    ]
+    return memory_need(
+        context.plan.family,
+        spec.model,
+        context.plan.shape,
+        param_count=spec.param_count,
+        precision=precision_of(context.device),
+        epochs=context.config.training.epochs,
+        data_bytes=sum(folds) if context.device == "cpu" else max(folds),
+    )
+
+
+def _architecture(context: StudyContext, spec: TrialSpec) -> Architecture:
+    model = spec.model
+    return Architecture(
+        family=context.plan.family.name,
+        d_model=model.d_model,
+        n_layers=model.n_layers,
+        n_heads=getattr(model, "n_heads", None),
+        d_ff=getattr(model, "d_ff", None),
+        param_count=spec.param_count,
+        parameter_budget=spec.budget,
+        budget_deviation=spec.deviation,
+        canonical=spec.canonical,
+        config=asdict(model),
+    )
+
+
+def _n_rows(data: ForecastData) -> int:
+    """Rows up to the last that a training or validation target looks at: no trial sees later ones."""
+    return int(max(data.splits.train.max(), data.splits.val.max())) + max(data.table.target_offsets) + 1
+
+
+def _fold(data: ForecastData, scorer: Scorer) -> Fold:
+    task, train, n_rows = data.table.task, data.splits.train, _n_rows(data)
+    return Fold(
+        features=data.features[:n_rows],
+        targets=data.target_values[:n_rows],
+        scorer=scorer,
+        offset=constant_output(task, data.targets_at(train), data.n_outputs),
+        train_ends=train,
+        val_ends=data.splits.val,
+    )
+
+
+def make_job(context: StudyContext, record: TrialRecord, beats: float | None) -> Job:
+    """The job of a trial, from its intent record; its weights are kept if its value betters ``beats``."""
+    config, table = context.config, context.data.table
+    spec = context.plan.resolve(record.params, record.origin)
+    return Job(
+        family=context.plan.family.name,
+        model=spec.model,
+        shape=context.plan.shape,
+        task=table.task,
+        target_offsets=table.target_offsets,
+        folds=tuple(map(_fold, context.folds, context.references.scorers)),
+        objective=config.objective,
+        loss=context.loss,
+        settings=TrainSettings(
+            learning_rate=record.training.learning_rate,
+            weight_decay=record.training.weight_decay,
+            batch_size=record.training.batch_size,
+            micro_batch=record.training.micro_batch,
+            epochs=record.training.epochs_planned,
+            patience=config.training.patience,
+            min_delta=config.training.min_delta,
+            clip_norm=config.training.clip_norm,
+            precision=record.training.precision,
+            seed=record.seed,
+        ),
+        seed=record.seed,
+        device=context.device,
+        threads=record.training.threads,
+        weights=config.files.weights(record.trial_number),
+        beats=beats,
+        checkpoint=config.files.checkpoint(record.trial_number),
+        quarantine=config.files.quarantine,
+        checkpoint_seconds=config.study.checkpoint_seconds,
+        max_seconds=config.study.trial_timeout_seconds,
+    )

@@ -1,0 +1,84 @@
+"""One trial again from its record: does it reproduce?"""
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hpo.api import make_context
+from hpo.engine.intent import make_job
+from hpo.errors import ConfigError
+from hpo.execute.local import run_in_child
+from hpo.learn.job import Failed
+from hpo.learn.loop import EpochResult
+from hpo.study.config import build_config, read_study_file
+from hpo.system.stop import StopFlag
+from hpo.trial.record import TrialRecord, read_record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rerun:
+    """A trial's learning curve, recorded and again.
+
+    Attributes:
+        record: The trial.
+        recorded: Validation losses by epoch, from the record.
+        again: The same, now.
+        problems: What makes a difference likely: other data, another device, other code.
+    """
+
+    record: TrialRecord
+    recorded: list[float | None]
+    again: list[float]
+    problems: list[str]
+
+    @property
+    def largest_difference(self) -> float:
+        """Between two scores of an epoch; infinite where the curves have different lengths."""
+        if len(self.recorded) != len(self.again):
+            return math.inf
+        differences = [abs(a - b) for a, b in zip(self.recorded, self.again, strict=True) if a is not None]
+        return max(differences, default=math.inf)
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether every epoch's score is the same to the bit."""
+        return self.largest_difference == 0.0
+
+
+def rerun_trial(path: Path) -> Rerun:
+    """Train a trial again, with its seed, threads and micro-batch; nothing is written.
+
+    Args:
+        path: ``outputs/<experiment>/trials/trial_0007.json``, beside its ``study.toml``.
+
+    Raises:
+        HpoError: There is no such record, or its study's config is gone or has changed.
+    """
+    record = read_record(path)
+    if not record.learning_curve:
+        raise ConfigError(f"{path}: the trial has no learning curve to compare with (state {record.state})")
+    context = make_context(build_config({}, read_study_file(path.parent.parent / "study.toml")))
+    problems = []
+    if context.data.table.sha256 != record.data.sha256:
+        problems.append("the data have changed since")
+    if context.device != record.resources.device:
+        problems.append(f"it ran on {record.resources.device}, now on {context.device}")
+    if (context.code.version, context.code.commit) != (record.code.version, record.code.commit):
+        problems.append(f"it ran with code {record.code.commit or record.code.version}")
+    curve: list[EpochResult] = []
+    n_epochs = len(record.learning_curve)
+
+    def on_epoch(row: EpochResult) -> bool:
+        curve.append(row)
+        return len(curve) < n_epochs
+
+    job = replace(make_job(context, record, beats=None), weights=None, checkpoint=None, max_seconds=None)
+    outcome = run_in_child(job, on_epoch, StopFlag())
+    if isinstance(outcome, Failed) and len(curve) < n_epochs:
+        problems.append(f"it ended early: {outcome.message}")
+    return Rerun(
+        record=record,
+        recorded=[epoch.val_loss for epoch in record.learning_curve],
+        again=[row.val_loss for row in curve],
+        problems=problems,
+    )

@@ -1,0 +1,1 @@
+"""Where a trial runs: the port, and a process of this machine."""

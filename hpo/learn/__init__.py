@@ -1,0 +1,1 @@
+"""Training one network: it knows torch and files of its own, and nothing of searches."""

@@ -1,0 +1,1 @@
+"""What a reader sees of studies: rows, status, the dry run, the summary."""

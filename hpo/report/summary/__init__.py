@@ -1,0 +1,36 @@
+"""What a study found, from its trials' records alone: JSON for programs, a page with pictures for people."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpo.report.summary.analysis import analyse
+from hpo.report.summary.markdown import render
+from hpo.report.summary.plots import draw
+from hpo.report.summary.schema import Summary
+from hpo.system.files import ExperimentFiles, write_bytes, write_json
+from hpo.trial.record import TrialRecord
+
+__all__ = ["Summary", "analyse", "draw", "render", "write_summary"]
+
+
+def write_summary(files: ExperimentFiles, records: Sequence[TrialRecord]) -> Path:
+    """Write an experiment's summary: its JSON, its plots, its page.
+
+    The same records give the same bytes.
+
+    Args:
+        files: Where the experiment's files are.
+        records: Its trials, in any order; at least one.
+
+    Returns:
+        The page.
+
+    Raises:
+        ValueError: There is no record.
+        OSError: The disk is full or read-only; the old files are untouched.
+    """
+    summary = analyse(records)
+    write_json(files.summary_json, summary.model_dump(mode="json"))
+    plots = draw(summary, records, files.plots)
+    write_bytes(files.summary_md, render(summary, plots).encode())
+    return files.summary_md

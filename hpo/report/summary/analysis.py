@@ -1,0 +1,200 @@
+"""From the records of a study to the numbers and the words of its summary. It reads no file."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from statistics import median
+from typing import TypeVar
+
+from hpo.report.summary.answer import find_answer
+from hpo.report.summary.classification import confusion, intervals
+from hpo.report.summary.findings import find_findings
+from hpo.report.summary.groups import (
+    by_budget,
+    by_depth,
+    by_origin,
+    by_width,
+    forced_comparisons,
+    origin_kind,
+)
+from hpo.report.summary.importance import sensitivity
+from hpo.report.summary.schema import (
+    Analysis,
+    Best,
+    FlagCount,
+    Overview,
+    Problem,
+    Reference,
+    Row,
+    Summary,
+)
+from hpo.report.summary.spread import closeness, distribution
+from hpo.trial.record import ClassCounts, ConfusionMatrix, State, TrialRecord, rank
+
+_STATES: tuple[State, ...] = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
+
+T = TypeVar("T")
+
+
+def analyse(records: Iterable[TrialRecord]) -> Summary:
+    """Sum up a study.
+
+    Args:
+        records: Its trials, in any order; at least one.
+
+    Raises:
+        ValueError: There is no record.
+    """
+    trials = sorted(records, key=lambda record: record.trial_number)
+    if not trials:
+        raise ValueError("a summary needs at least one trial, got none")
+    done = rank(trials)
+    best = _best(done[0]) if done else None
+    analysis = Analysis(
+        overview=_overview(trials),
+        best=best,
+        references=_references(done[0] if done else trials[-1], best),
+        closeness=closeness(done),
+        by_budget=by_budget(trials),
+        by_depth=by_depth(trials),
+        by_width=by_width(trials),
+        by_origin=by_origin(trials),
+        forced=forced_comparisons(trials),
+        sensitivity=sensitivity(trials),
+        distribution=distribution(done),
+        flags=_flags(trials),
+        problems=[_problem(record) for record in trials if record.failure is not None],
+        trials=_rows(trials, done),
+    )
+    return Summary(**dict(analysis), answer=find_answer(analysis), findings=find_findings(analysis))
+
+
+def _overview(trials: Sequence[TrialRecord]) -> Overview:
+    first = trials[0]
+    states = Counter(record.state for record in trials)
+    ends = [record.datetime_complete for record in trials if record.datetime_complete is not None]
+    seconds = [record.duration_seconds for record in trials if record.duration_seconds is not None]
+    return Overview(
+        experiment=first.experiment,
+        study_name=first.study_name,
+        objective=first.objective,
+        score=first.objective.metric_in(first.naive.metrics),
+        data=_distinct(record.data for record in trials),
+        split=first.split,
+        families=_distinct(record.architecture.family for record in trials),
+        budgets=sorted({record.architecture.parameter_budget for record in trials}),
+        trials=len(trials),
+        states={state: states[state] for state in _STATES if states[state]},
+        origins=dict(Counter(origin_kind(record.origin) for record in trials)),
+        total_seconds=sum(seconds),
+        median_seconds=median(seconds) if seconds else None,
+        first_start=min(record.datetime_start for record in trials),
+        last_end=max(ends) if ends else None,
+        devices=_distinct(record.resources.device for record in trials),
+        code=_distinct(record.code for record in trials),
+    )
+
+
+def _best(record: TrialRecord) -> Best:
+    assert record.value is not None
+    matrix = record.confusion_matrix
+    val = record.metrics.val if record.metrics else {}
+    return Best(
+        trial_number=record.trial_number,
+        origin=record.origin,
+        value=record.value,
+        value_std=record.value_std,
+        folds=record.folds,
+        skill=record.naive.skill,
+        reference=record.naive.name,
+        reference_score=record.objective.score(record.naive.metrics),
+        seed=record.seed,
+        architecture=record.architecture,
+        training=record.training,
+        params=record.params,
+        metrics=record.metrics,
+        # A mean over folds has no interval from their counts together.
+        intervals=intervals(matrix, val) if isinstance(matrix, ConfusionMatrix) and not record.folds else {},
+        confusion=confusion(matrix, bool(record.folds)) if isinstance(matrix, ConfusionMatrix) else None,
+        class_counts=matrix if isinstance(matrix, ClassCounts) else None,
+        flags=record.flags,
+        resources=record.resources,
+        duration_seconds=record.duration_seconds,
+    )
+
+
+def _references(record: TrialRecord, best: Best | None) -> list[Reference]:
+    """All references, best first; a naive forecast that the references leave out comes with them."""
+    metrics = {record.naive.name: record.naive.metrics} | record.references
+    objective = record.objective
+    references = []
+    for name, scores in metrics.items():
+        score = objective.score(scores)
+        skill = objective.skill(best.value, score) if best is not None and score is not None else None
+        references.append(Reference(name=name, score=score, metrics=scores, skill_of_best=skill))
+    return sorted(
+        references, key=lambda row: (row.score is None, objective.sign * (row.score or 0.0), row.name)
+    )
+
+
+def _flags(trials: Sequence[TrialRecord]) -> dict[str, FlagCount]:
+    """Trials by flag, by the flag's first word: near-duplicates of whatever trial count together."""
+    carried = [(flag.split()[0], record) for record in trials for flag in record.flags if flag.split()]
+    return {
+        name: FlagCount(
+            trials=sum(flag == name for flag, _ in carried),
+            completed=sum(flag == name and record.state == "COMPLETE" for flag, record in carried),
+        )
+        for name in sorted({flag for flag, _ in carried})
+    }
+
+
+def _problem(record: TrialRecord) -> Problem:
+    assert record.failure is not None
+    return Problem(
+        trial_number=record.trial_number,
+        state=record.state,
+        type=record.failure.type,
+        message=record.failure.message,
+    )
+
+
+def _rows(trials: Sequence[TrialRecord], done: Sequence[TrialRecord]) -> list[Row]:
+    """Best first, then completed without a value, pruned, failed and running ones by number."""
+    ranked = {record.trial_number for record in done}
+    rest = [record for record in trials if record.trial_number not in ranked]
+    return [_row(record) for record in [*done, *sorted(rest, key=lambda r: _STATES.index(r.state))]]
+
+
+def _row(record: TrialRecord) -> Row:
+    a, t = record.architecture, record.training
+    return Row(
+        trial_number=record.trial_number,
+        origin=record.origin,
+        state=record.state,
+        value=record.value,
+        skill=record.naive.skill if record.state == "COMPLETE" else None,
+        parameter_budget=a.parameter_budget,
+        family=a.family,
+        d_model=a.d_model,
+        n_layers=a.n_layers,
+        n_heads=a.n_heads,
+        param_count=a.param_count,
+        budget_deviation=a.budget_deviation,
+        dropout=t.dropout,
+        learning_rate=t.learning_rate,
+        weight_decay=t.weight_decay,
+        batch_size=t.batch_size,
+        normalisation=t.normalisation,
+        epochs_run=t.epochs_run,
+        duration_seconds=record.duration_seconds,
+        flags=record.flags,
+    )
+
+
+def _distinct(items: Iterable[T]) -> list[T]:
+    """The items in their order, without repeats."""
+    seen: list[T] = []
+    for item in items:
+        if item not in seen:
+            seen.append(item)
+    return seen

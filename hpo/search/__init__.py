@@ -1,0 +1,1 @@
+"""What to try next: forced configs, the space, TPE, pruning."""

@@ -1,0 +1,1 @@
+"""Where records are kept: trial files and the database, held against each other."""

@@ -1,0 +1,1 @@
+"""A study's settings, and the door to the catalogues."""

@@ -1,0 +1,99 @@
+"""The only door to the catalogues of models and data: names in, families and data out."""
+
+from pathlib import Path
+
+from hpo.data import DATASETS, prepare, prepare_folds
+from hpo.data.base import DataRequest, DatasetSpec, ForecastData
+from hpo.data.fetch import present
+from hpo.data.reading.report import TableReport, check_table
+from hpo.errors import DatasetError, UnknownNameError
+from hpo.models import FAMILIES
+from hpo.models.base import ForecastShape, ModelFamily
+from hpo.models.gaussian import Covariance
+from hpo.study.config import StudyConfig
+
+
+def list_families() -> list[ModelFamily]:
+    """All model families."""
+    return list(FAMILIES.values())
+
+
+def list_datasets() -> list[DatasetSpec]:
+    """All data sets of the catalogue."""
+    return list(DATASETS.values())
+
+
+def is_here(spec: DatasetSpec) -> bool:
+    """Whether a data set's files are on this machine."""
+    return all(present(forms) is not None for forms in spec.files)
+
+
+def check_file(path: Path, time: str | None, target: str | None) -> TableReport:
+    """Say what is in a user's file.
+
+    Raises:
+        DatasetError: The file cannot be used.
+    """
+    columns = tuple(part.strip() for part in target.split(",")) if target else ()
+    try:
+        return check_table(path, time, columns)
+    except ValueError as error:
+        raise DatasetError(f"{path}: {error}") from error
+
+
+def get_family(name: str) -> ModelFamily:
+    """The model family of that name.
+
+    Raises:
+        UnknownNameError: There is none; the nearest is named.
+    """
+    if name not in FAMILIES:
+        raise UnknownNameError("model", name, FAMILIES)
+    return FAMILIES[name]
+
+
+def load_data(config: StudyConfig) -> tuple[ForecastData, ...]:
+    """Load a study's data, split and scaled: all folds of a walk-forward split, or the one of any other.
+
+    Raises:
+        UnknownNameError: There is no such data set.
+        DatasetError: The data cannot be had, or cannot serve this task, context or horizon.
+    """
+    section = config.data
+    path = section.path
+    if path is None and section.data not in DATASETS:
+        raise UnknownNameError("data set", section.data, DATASETS)
+    request = DataRequest(
+        context_length=section.context,
+        horizon=section.horizon,
+        task=section.task,
+        threshold=section.threshold / 100,
+        features=section.features,
+        split=section.split,
+        n_folds=section.folds,
+        fold=section.fold,
+        groups=section.group_names,
+        data_seed=section.data_seed,
+        limit=section.limit,
+        path=path,
+        target=section.targets,
+        time=section.time,
+        season=section.season,
+    )
+    try:
+        if section.split == "walk-forward" and section.fold is None:
+            return prepare_folds(section.label, request)
+        return (prepare(section.label, request),)
+    except ValueError as error:
+        raise DatasetError(f"data {section.data}: {error}") from error
+
+
+def shape_of(data: ForecastData, covariance: Covariance = "none") -> ForecastShape:
+    """What a model needs to know of the data and of its covariance head."""
+    return ForecastShape(
+        context_length=data.context_length,
+        n_channels=data.features.shape[1],
+        n_outputs=data.n_outputs,
+        target_channels=data.table.target_channels,
+        covariance=covariance,
+    )

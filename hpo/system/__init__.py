@@ -1,0 +1,1 @@
+"""The machine: files, stops, retries, hardware, counts."""

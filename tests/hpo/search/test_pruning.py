@@ -1,0 +1,80 @@
+import pytest
+
+from hpo.api import ExperimentFiles
+from hpo.learn.loop import EpochResult
+from hpo.scoring.objective import Objective
+from hpo.search.pruning import is_pruned
+from hpo.trial.record import read_records
+
+
+@pytest.fixture
+def trial(tiny_study):
+    """A real record, as a TPE trial of a 2M budget."""
+    (record, *_), _ = read_records(ExperimentFiles(out=tiny_study.parent, experiment=tiny_study.name))
+    architecture = record.architecture.model_copy(update={"parameter_budget": 2_000_000})
+    return record.model_copy(update={"origin": "tpe", "architecture": architecture})
+
+
+def peers(trial, scores, **changes):
+    """Completed trials that had these scores at epoch 6."""
+    return [
+        trial.model_copy(update={"intermediate_values": {6: score}, "state": "COMPLETE", **changes})
+        for score in scores
+    ]
+
+
+def epochs(values, fold=0):
+    return [
+        EpochResult(
+            epoch=i, train_loss=1.0, val_loss=1.0, value=value, learning_rate=1e-3, seconds=0.1, fold=fold
+        )
+        for i, value in enumerate(values, start=1)
+    ]
+
+
+SIX = epochs([0.9, 0.8, 0.7, 0.6, 0.55, 0.5])
+
+
+def test_it_ends_a_trial_whose_best_is_worse_than_the_median(trial):
+    others = peers(trial, [0.1, 0.2, 0.3, 0.6, 0.7])
+    assert is_pruned(trial, SIX, others, warmup=5)
+    assert not is_pruned(trial, SIX, peers(trial, [0.1, 0.2, 0.5, 0.6, 0.7]), warmup=5), (
+        "as good as the median"
+    )
+    late = [*epochs([0.25]), *SIX[1:]]
+    assert not is_pruned(trial, late, others, warmup=5), "its best counts, not its last"
+
+
+def test_what_is_never_pruned(trial):
+    others = peers(trial, [0.1] * 9)
+    forced = trial.model_copy(update={"origin": "forced:dropout:2M-0.1"})
+    assert not is_pruned(forced, SIX, others, warmup=5)
+    assert not is_pruned(trial, SIX, others, warmup=6), "still warming up"
+    assert not is_pruned(trial, SIX, others[:4], warmup=5), "too few peers"
+    assert is_pruned(trial, SIX, others, warmup=5)
+
+
+def test_only_completed_trials_of_the_same_budget_count(trial):
+    small = trial.architecture.model_copy(update={"parameter_budget": 750_000})
+    assert not is_pruned(trial, SIX, peers(trial, [0.1] * 9, architecture=small), warmup=5)
+    assert not is_pruned(trial, SIX, peers(trial, [0.1] * 9, state="PRUNED"), warmup=5)
+
+
+def test_where_higher_is_better_the_worse_half_is_the_lower_one(trial):
+    auc = trial.model_copy(update={"objective": Objective(name="auc", direction="maximize")})
+    others = peers(auc, [0.4, 0.5, 0.95, 0.96, 0.97])
+    assert is_pruned(auc, SIX, others, warmup=5)
+    assert not is_pruned(auc, SIX, peers(auc, [0.4, 0.5, 0.6, 0.96, 0.97]), warmup=5)
+
+
+def test_a_fold_is_held_against_the_same_fold_of_others(trial):
+    planned = trial.training.epochs_planned
+    curve = [*SIX, *epochs([0.9, 0.8, 0.7, 0.6, 0.55, 0.5], fold=1)]
+    others = peers(trial, [0.1] * 5)
+    in_second = [
+        other.model_copy(update={"intermediate_values": {6: 0.9, planned + 6: score}})
+        for other, score in zip(others, [0.1, 0.2, 0.3, 0.6, 0.7], strict=True)
+    ]
+    assert is_pruned(trial, curve, in_second, warmup=5)
+    assert not is_pruned(trial, SIX, in_second, warmup=5)
+    assert not is_pruned(trial, curve[:8], in_second, warmup=5), "the fold is still warming up"

@@ -1,0 +1,56 @@
+"""The study database."""
+
+import subprocess
+import sys
+
+import optuna
+import pytest
+
+from hpo.errors import StorageError
+from hpo.store.database import check_storage, open_storage
+
+
+def test_processes_that_make_a_database_at_once_all_open_it(tmp_path):
+    url = f"sqlite:///{tmp_path}/new/studies.db"
+    script = (
+        "from hpo.store.database import open_storage, study_names\n"
+        f"with open_storage({url!r}) as storage: print(study_names(storage))"
+    )
+    opening = [
+        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(5)
+    ]
+    for process in opening:
+        output, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors.decode()
+        assert output == b"[]\n"
+
+
+@pytest.fixture
+def database(tmp_path):
+    """One whose last pages hold the rest of a text too long for a page."""
+    path = tmp_path / "studies.db"
+    with open_storage(f"sqlite:///{path}") as storage:
+        study = optuna.create_study(storage=storage, study_name="a")
+        study.ask().set_user_attr("long", ["x" * 100] * 300)
+    return path
+
+
+@pytest.mark.parametrize("missing", [1, 1000, 4096, 5000, 12_000])
+def test_a_database_that_was_cut_anywhere_is_refused_and_left_alone(database, missing):
+    data = database.read_bytes()
+    check_storage(f"sqlite:///{database}")
+    database.write_bytes(data[:-missing])
+    with pytest.raises(StorageError, match=r"damaged|cannot be read"):
+        check_storage(f"sqlite:///{database}")
+    assert database.read_bytes() == data[:-missing]
+
+
+def test_a_database_in_use_is_whole_though_pages_are_still_in_its_log(database):
+    url = f"sqlite:///{database}"
+    with open_storage(url) as storage:
+        study = optuna.load_study(storage=storage, study_name="a")
+        for i in range(30):
+            study.ask().set_user_attr("long", ["y" * 100] * 300)
+            assert database.with_name("studies.db-wal").stat().st_size > 0, i
+            check_storage(url)
