@@ -6,9 +6,9 @@ from pathlib import Path
 
 from hpo.errors import BudgetError
 from hpo.models.base import ForecastShape
-from hpo.search.forced import format_budget, format_count
 from hpo.search.plan import make_plan
 from hpo.study.catalogue import list_families
+from hpo.system.counts import format_budget, format_count
 from hpo.trial.record import TrialRecord
 
 ROOT = Path(__file__).parent.parent

@@ -1,33 +1,72 @@
-"""The rooms of the house: which module may import which."""
+"""The house: a package imports only packages below it, and Optuna stays in a few files."""
 
 import ast
+import tomllib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+ORDER = (
+    "cli",
+    "api",
+    "report",
+    "engine",
+    "execute",
+    "cost",
+    "learn",
+    "store",
+    "search",
+    "study",
+    "trial",
+    "scoring",
+    "system",
+    "errors",
+    "models",
+    "data",
+    "studies",
+)
+"""The packages from top to bottom; of models, data and studies none imports another."""
+
 MAY_IMPORT_OPTUNA = {
-    "hpo/prepare.py",
-    "hpo/storage.py",
-    "hpo/stored.py",
-    "hpo/runner.py",
-    "hpo/space.py",
-    "hpo/summary/importance.py",
+    "hpo/engine/prepare.py",
+    "hpo/engine/coordinator.py",
+    "hpo/search/tpe.py",
+    "hpo/store/database.py",
+    "hpo/store/view.py",
+    "hpo/report/summary/importance.py",
 }
 FILES = sorted(p for folder in ("hpo", "models", "data", "studies") for p in (ROOT / folder).rglob("*.py"))
 
 
-def imports_of(path):
-    """Full names of the modules a file imports; relative ones resolved."""
-    package = path.relative_to(ROOT).parts[:-1]
+def module_of(path):
+    """Full name of a file's module, as it is imported."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    if parts[0] != "hpo":
+        parts = ("hpo", *parts)
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imports_of(path, nodes=None):
+    """Full names of what a file imports; relative ones resolved."""
+    package = module_of(path).split(".")
+    if path.name != "__init__.py":
+        package = package[:-1]
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text())) if nodes is None else nodes:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
-            names.add(".".join(part for part in (base, node.module) if part))
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            names |= {f"{module}.{alias.name}" for alias in node.names}
     return names
+
+
+def package_of(name):
+    """The package of a name of ours: "engine" of "hpo.engine.context"; None for hpo itself and others."""
+    parts = name.split(".")
+    return parts[1] if parts[0] == "hpo" and len(parts) > 1 and parts[1] in ORDER else None
 
 
 def imports_any(path, *modules):
@@ -35,28 +74,51 @@ def imports_any(path, *modules):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_flow_one_way(path):
+def test_a_package_imports_only_packages_below_it(path):
+    here = package_of(module_of(path))
+    if here is None:  # hpo/__init__.py and hpo/__main__.py are outermost
+        return
+    for name in imports_of(path):
+        if name.split(".")[0] != "hpo":
+            continue
+        other = package_of(name)
+        assert other is not None, f"{name} is in no package"
+        if other != here:
+            assert ORDER.index(other) > ORDER.index(here), f"{here} imports {name}, which is above it"
+            assert here not in ("models", "data"), f"{here} knows nothing of other packages, got {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_optuna_and_typer_stay_where_they_belong(path):
     name = str(path.relative_to(ROOT))
-    if name.startswith(("models/", "data/")):
-        assert not imports_any(path, "hpo", "optuna"), "models/ and data/ know nothing of hpo/"
-        other = "data" if name.startswith("models/") else "models"
-        assert not imports_any(path, other)
-    if name == "hpo/train.py":
-        allowed = {"hpo.scoring.losses"}
-        assert imports_any(path, "hpo") <= allowed, "the training loop knows torch and a report callable"
     if name not in MAY_IMPORT_OPTUNA:
         assert not imports_any(path, "optuna")
-    if name.startswith("hpo/") and name not in ("hpo/cli.py", "hpo/options.py", "hpo/__main__.py"):
-        assert not imports_any(path, "hpo.cli.main", "typer"), "the command line is outermost"
-    if name in ("hpo/cli.py", "hpo/options.py"):
-        tree = ast.parse(path.read_text())
-        top = {n.module for n in tree.body if isinstance(n, ast.ImportFrom)}
-        ours = {name for name in top if name and name.startswith("hpo")}
-        assert ours <= {"hpo.errors", "hpo.cli.options"}, "a quick --help imports nothing heavy"
+    if not name.startswith("hpo/cli/"):
+        assert not imports_any(path, "typer"), "the command line is outermost"
+
+
+@pytest.mark.parametrize("name", ["main", "options"])
+def test_a_quick_help_imports_nothing_heavy(name):
+    path = ROOT / "hpo" / "cli" / f"{name}.py"
+    top = [n for n in ast.parse(path.read_text()).body if isinstance(n, ast.Import | ast.ImportFrom)]
+    ours = {n for n in imports_of(path, top) if n.startswith("hpo")}
+    assert all(n.startswith(("hpo.errors.", "hpo.cli.options.")) for n in ours), ours
+
+
+def test_the_training_loop_knows_torch_and_a_callable():
+    ours = {n for n in imports_of(ROOT / "hpo" / "learn" / "loop.py") if n.startswith("hpo.")}
+    assert all(n.startswith(("hpo.scoring.losses.", "hpo.trial.events.")) for n in ours), ours
 
 
 def test_the_catalogues_have_one_door():
-    importers = {
-        str(path.relative_to(ROOT)) for path in FILES if imports_of(path) & {"hpo.models", "hpo.data"}
-    }
-    assert importers == {"hpo/registry.py"}
+    catalogues = {"hpo.models.FAMILIES", "hpo.data.DATASETS", "hpo.data.prepare", "hpo.data.prepare_folds"}
+    importers = {str(path.relative_to(ROOT)) for path in FILES if imports_of(path) & catalogues}
+    assert importers == {"hpo/study/catalogue.py"}
+
+
+def test_every_package_has_its_place_and_is_in_the_wheel():
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    packages = {module_of(path) for path in FILES if path.name == "__init__.py"}
+    assert packages == set(setuptools["packages"])
+    top = {module_of(path).split(".")[1] for path in FILES if "." in module_of(path)}
+    assert top - {"__main__"} == set(ORDER)

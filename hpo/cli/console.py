@@ -1,9 +1,14 @@
 """What the user sees while a study runs: a live display on a terminal, plain lines elsewhere."""
 
+import abc
+import os
+import signal
 import sys
 import time
-from types import TracebackType
-from typing import Protocol, Self
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType, TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.progress import (
@@ -16,35 +21,22 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from hpo.learn.loop import EpochResult
-from hpo.search.forced import format_count
+from hpo.api import StudyOutcome
+from hpo.engine.listener import (
+    EpochEnded,
+    Said,
+    StudyEnded,
+    StudyEvent,
+    StudyStarted,
+    TrialEnded,
+    TrialStarted,
+)
+from hpo.system.counts import format_count
+from hpo.system.stop import StopFlag
+from hpo.trial.events import EpochResult
 from hpo.trial.record import TrialRecord
 
 _PLAIN_SECONDS = 10.0
-
-
-class Display(Protocol):
-    """Told what happens in a study."""
-
-    def __enter__(self) -> Self:
-        """Begin to show."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop showing."""
-
-    def message(self, text: str) -> None:
-        """Something worth a line."""
-
-    def trial_started(self, record: TrialRecord) -> None:
-        """A trial is about to train."""
-
-    def epoch_ended(self, record: TrialRecord, row: EpochResult, best: float | None) -> None:
-        """A trial finished an epoch; ``best`` is the study's best value so far."""
-
-    def trial_ended(self, record: TrialRecord, n_finished: int, best: TrialRecord | None) -> None:
-        """A trial ended."""
 
 
 def describe(record: TrialRecord) -> str:
@@ -79,15 +71,8 @@ def outcome_line(record: TrialRecord, best: TrialRecord | None) -> str:
     )
 
 
-class PlainDisplay:
-    """One line an event, for logs and pipes."""
-
-    def __init__(self, n_trials: int, n_finished: int) -> None:
-        """Take the total number of trials and how many have ended before this run."""
-        self._n_trials = n_trials
-        self._first = n_finished
-        self._started = time.monotonic()
-        self._last_line = time.monotonic()
+class _Display(abc.ABC):
+    """Shows the events of a study; a context in which it is shown."""
 
     def __enter__(self) -> Self:
         return self
@@ -96,6 +81,58 @@ class PlainDisplay:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         return None
+
+    def told(self, event: StudyEvent) -> None:
+        """Show an event."""
+        match event:
+            case StudyStarted():
+                self.study_started(event.n_trials, event.n_finished)
+                if event.n_finished:
+                    done = f"{event.n_finished} of {event.n_trials} trials are done"
+                    self.message(f"resuming {event.experiment}: {done}")
+            case Said():
+                self.message(event.text)
+            case TrialStarted():
+                self.trial_started(event.record)
+            case EpochEnded():
+                self.epoch_ended(event.record, event.row, event.best)
+            case TrialEnded():
+                self.trial_ended(event.record, event.n_finished, event.best)
+            case StudyEnded():
+                pass
+
+    @abc.abstractmethod
+    def study_started(self, n_trials: int, n_finished: int) -> None:
+        """A run begins, with so many trials asked for and so many ended before it."""
+
+    @abc.abstractmethod
+    def message(self, text: str) -> None:
+        """Something worth a line."""
+
+    @abc.abstractmethod
+    def trial_started(self, record: TrialRecord) -> None:
+        """A trial is about to train."""
+
+    @abc.abstractmethod
+    def epoch_ended(self, record: TrialRecord, row: EpochResult, best: float | None) -> None:
+        """A trial finished an epoch."""
+
+    @abc.abstractmethod
+    def trial_ended(self, record: TrialRecord, n_finished: int, best: TrialRecord | None) -> None:
+        """A trial ended."""
+
+
+class PlainDisplay(_Display):
+    """One line an event, for logs and pipes."""
+
+    def __init__(self) -> None:
+        self._n_trials = self._first = 0
+        self._started = self._last_line = time.monotonic()
+
+    def study_started(self, n_trials: int, n_finished: int) -> None:
+        """Begin to count and to measure."""
+        self._n_trials, self._first = n_trials, n_finished
+        self._started = self._last_line = time.monotonic()
 
     def message(self, text: str) -> None:
         """Print it."""
@@ -125,11 +162,10 @@ class PlainDisplay:
         )
 
 
-class LiveDisplay:
+class LiveDisplay(_Display):
     """A bar for the study and one for each running trial."""
 
-    def __init__(self, n_trials: int, n_finished: int) -> None:
-        """Take the total number of trials and how many have ended before this run."""
+    def __init__(self) -> None:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -140,7 +176,7 @@ class LiveDisplay:
             TextColumn("{task.fields[note]}"),
             console=Console(highlight=False),
         )
-        self._study = self._progress.add_task("trials", total=n_trials, completed=n_finished, note="")
+        self._study: TaskID | None = None
         self._trials: dict[int, TaskID] = {}
 
     def __enter__(self) -> Self:
@@ -153,6 +189,10 @@ class LiveDisplay:
         for task in self._trials.values():
             self._progress.remove_task(task)
         self._progress.stop()
+
+    def study_started(self, n_trials: int, n_finished: int) -> None:
+        """Give the study its bar."""
+        self._study = self._progress.add_task("trials", total=n_trials, completed=n_finished, note="")
 
     def message(self, text: str) -> None:
         """Print it above the bars."""
@@ -181,14 +221,13 @@ class LiveDisplay:
             self._progress.remove_task(task)
         self.message(outcome_line(record, best))
         note = f"best {best.value:.4f} (trial {best.trial_number})" if best else ""
-        self._progress.update(self._study, completed=n_finished, note=note)
+        if self._study is not None:
+            self._progress.update(self._study, completed=n_finished, note=note)
 
 
-def make_display(n_trials: int, n_finished: int) -> Display:
+def make_display() -> PlainDisplay | LiveDisplay:
     """A live display on a terminal, plain lines elsewhere."""
-    if sys.stdout.isatty():
-        return LiveDisplay(n_trials, n_finished)
-    return PlainDisplay(n_trials, n_finished)
+    return LiveDisplay() if sys.stdout.isatty() else PlainDisplay()
 
 
 def _epoch_note(record: TrialRecord, row: EpochResult, best: float | None) -> str:
@@ -202,3 +241,37 @@ def _fold(record: TrialRecord, row: EpochResult) -> str:
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[StopFlag]:
+    """A flag that Ctrl-C and SIGTERM set; a second one ends the program at once."""
+    stop = StopFlag()
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        text = f"{signal.Signals(number).name}: stopping after this batch; once more leaves at once\n"
+        with suppress(OSError):
+            os.write(sys.stderr.fileno(), text.encode())  # print() must not run within another print()
+
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def naive_line(outcome: StudyOutcome) -> str:
+    """The best trial beside its naive baseline, in one line."""
+    best = outcome.best
+    if best is None:
+        return "no trial completed"
+    skill = "" if best.naive.skill is None else f", skill {best.naive.skill:+.1%}"
+    reference = best.objective.score(best.naive.metrics)
+    return (
+        f"best: trial {best.trial_number} with {best.objective.name} {best.value:.4f}; "
+        f"{best.naive.name} scores {reference:.4f}{skill}"
+    )

@@ -61,9 +61,11 @@ def options(
 @takes_study
 def run(config: Any) -> None:
     """Run a study. The same command again goes on where it stopped; a higher --trials extends it."""
-    from hpo.api import naive_line, run_study
+    from hpo.api import run_study
+    from hpo.cli.console import make_display, naive_line, stop_on_signals
 
-    outcome = run_study(config, sys.argv)
+    with stop_on_signals() as stop, make_display() as display:
+        outcome = run_study(config, sys.argv, listener=display, stop=stop)
     print()
     print(f"{config.experiment}: {naive_line(outcome)}")
     if outcome.records:
@@ -82,8 +84,8 @@ def run(config: Any) -> None:
 @takes_study
 def plan(config: Any, as_json: Json = False) -> None:
     """Show what a study would do: every forced config and the search space, sized and costed."""
-    from hpo.api import make_context
     from hpo.cli.tables import show_preview
+    from hpo.engine.context import make_context
     from hpo.report.preview import make_preview
 
     preview = make_preview(make_context(config))
@@ -225,9 +227,10 @@ def summary(
     as_json: Json = False,
 ) -> None:
     """Write an experiment's summary again, from the database or from its trial files alone."""
-    from hpo.api import rebuild_summary
+    from hpo.report.summary.rebuild import rebuild_summary
+    from hpo.store.layout import ExperimentFiles
     from hpo.study.config import check_name, default_storage
-    from hpo.system.files import ExperimentFiles, read_json
+    from hpo.system.files import read_json
 
     name = check_name(experiment)
     path = rebuild_summary(name, out, storage or default_storage(out), from_files)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from hpo.search.forced import format_budget, format_count
+from hpo.system.counts import format_budget, format_count
 
 if TYPE_CHECKING:  # each command imports what it shows; a status need not wait for torch
     from hpo.data.base import DatasetSpec

@@ -15,23 +15,24 @@ from functools import cached_property
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from hpo.cli.console import Display
-from hpo.engine.intent import StudyContext, intent_record, make_job, refused
+from hpo.engine.context import StudyContext
+from hpo.engine.intent import intent_record, make_job, refused
+from hpo.engine.listener import EpochEnded, Listener, Said, TrialEnded, TrialStarted
 from hpo.engine.outcome import final_record
 from hpo.errors import StorageError
-from hpo.execute.local import InterruptedTrialError, run_in_child
-from hpo.learn.job import Failed
-from hpo.learn.loop import EpochResult
+from hpo.execute.local import run_in_child
 from hpo.search.pruning import is_pruned
 from hpo.search.tpe import TrialSeededTPESampler, to_distributions
 from hpo.store.audit import compare_trial, mend
 from hpo.store.locks import FileLock
+from hpo.store.records import write_record
 from hpo.store.results import drop, write_results
 from hpo.store.view import FINISHED, ORIGIN, attach_record, finish_trial, record_of
 from hpo.study.config import StudyConfig
 from hpo.system.retry import Patience
-from hpo.system.stop import StopFlag
-from hpo.trial.record import TrialRecord, rank, write_record
+from hpo.system.stop import InterruptedTrialError, StopFlag
+from hpo.trial.events import EpochResult, Failed
+from hpo.trial.record import TrialRecord, rank
 
 logger = logging.getLogger(__name__)
 
@@ -79,14 +80,14 @@ class Runner:
     Attributes:
         context: What all trials share.
         study: The Optuna study, prepared by :func:`prepare_study`.
-        display: What the user sees.
+        listener: Told what happens.
         stop: When set, running trials are ended and will run again next time.
         gave_up: Why the study stopped by itself, after too many identical failures.
     """
 
     context: StudyContext
     study: Study
-    display: Display
+    listener: Listener
     stop: StopFlag
     gave_up: str | None = None
     _records: dict[int, TrialRecord] = field(default_factory=dict)
@@ -125,8 +126,7 @@ class Runner:
         return Patience(self._say, self.stop, self.config.study.out)
 
     def _say(self, text: str) -> None:
-        logger.warning(text)
-        self.display.message(text)
+        self.listener.told(Said(text))
 
     def _work(self) -> None:
         try:
@@ -145,17 +145,17 @@ class Runner:
             self.stop.set()
 
     def _should_stop(self) -> bool:
-        if self.config.files.stop.exists():
+        if self.context.files.stop.exists():
             self._say("STOP file found: stopping")
-            self.config.files.stop.unlink(missing_ok=True)
+            self.context.files.stop.unlink(missing_ok=True)
             self.stop.set()
         return self.stop.is_set()
 
     def _claim(self) -> Claim | None:
         """The next trial to run: an interrupted one first, else a new one, else None."""
-        with FileLock(self.config.files.claim_lock):
+        with FileLock(self.context.files.claim_lock):
             for stored in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-                lock = FileLock(self.config.files.trial_lock(stored.number))
+                lock = FileLock(self.context.files.trial_lock(stored.number))
                 # Its owner may have ended it since it was listed: what counts is what is stored now.
                 if lock.try_acquire() and self._is_open(stored):
                     return self._locked(stored, lock)
@@ -164,9 +164,11 @@ class Runner:
             if len(begun) >= self.config.n_trials:
                 return None
             trial = self._ask(None)
-            lock = FileLock(self.config.files.trial_lock(trial.number))
+            lock = FileLock(self.context.files.trial_lock(trial.number))
             if not lock.try_acquire():
-                raise StorageError(f"trial {trial.number} is new, yet {self.config.files.locks} says it runs")
+                raise StorageError(
+                    f"trial {trial.number} is new, yet {self.context.files.locks} says it runs"
+                )
             return Claim(trial, lock)
 
     def _locked(self, stored: FrozenTrial, lock: FileLock) -> Claim:
@@ -180,7 +182,7 @@ class Runner:
         """Whether a trial without an owner is unfinished, its result not even on disk."""
         now = self.study._storage.get_trial(stored._trial_id)
         if now.state is TrialState.RUNNING:
-            mend(self.study, self.config.files, compare_trial(self.config.files, now))
+            mend(self.study, self.context.files, compare_trial(self.context.files, now))
         return self.study._storage.get_trial(stored._trial_id).state is TrialState.RUNNING
 
     def _ask(self, stored: FrozenTrial | None) -> Trial:
@@ -202,8 +204,7 @@ class Runner:
     def _run_trial(self, claim: Claim) -> None:
         trial, number = claim.trial, claim.trial.number
         intent = self._patience.until_done(f"trial {number}", lambda: self._write_intent(trial))
-        self.display.trial_started(intent)
-        logger.info("trial %d started: %s", number, intent.origin)
+        self.listener.told(TrialStarted(record=intent))
         started, seconds_before = time.monotonic(), 0.0
         running = _Running(trial, intent, set(intent.intermediate_values))
 
@@ -235,7 +236,7 @@ class Runner:
     def _write_intent(self, trial: Trial) -> TrialRecord:
         stored = self._stored(trial)
         intent = intent_record(self.context, stored, self.study.study_name, record_of(stored))
-        write_record(self.config.files, intent)
+        write_record(self.context.files, intent)
         attach_record(self.study, trial._trial_id, intent)
         return intent
 
@@ -247,7 +248,7 @@ class Runner:
         intent, search = running.intent, self.config.search
         with self._mutex:
             best = self._best()
-            self.display.epoch_ended(intent, row, best.value if best else None)
+            self.listener.told(EpochEnded(record=intent, row=row, best=best.value if best else None))
             if search.prune and is_pruned(intent, running.curve, self._records.values(), search.prune_warmup):
                 running.pruned = True
                 return False
@@ -261,7 +262,7 @@ class Runner:
 
     def _finish(self, trial: Trial, record: TrialRecord) -> None:
         """Keep a result: on disk, in storage, in the study's files; in this order."""
-        files, name = self.config.files, f"the result of trial {record.trial_number}"
+        files, name = self.context.files, f"the result of trial {record.trial_number}"
         self._patience.until_done(name, lambda: write_record(files, record))
         self._patience.until_done(name, lambda: finish_trial(self.study, trial._trial_id, record))
         drop(files.checkpoint(record.trial_number))
@@ -270,8 +271,8 @@ class Runner:
         self._patience.once("the results", lambda: self._write_results(at_end=False))
         self._stop_after_same_failures(record)
         with self._mutex:
-            self.display.trial_ended(record, len(self._records), self._best())
-        logger.info("trial %d %s: %s", record.trial_number, record.state, record.value)
+            ended = TrialEnded(record=record, n_finished=len(self._records), best=self._best())
+            self.listener.told(ended)
 
     def _stored(self, trial: Trial) -> FrozenTrial:
         return self.study._storage.get_trial(trial._trial_id)
@@ -287,7 +288,7 @@ class Runner:
     def _drop_checkpoints(self) -> None:
         """Of trials that ended just before a kill."""
         for number in self._records:
-            drop(self.config.files.checkpoint(number))
+            drop(self.context.files.checkpoint(number))
 
     def _sorted(self) -> list[TrialRecord]:
         return [self._records[number] for number in sorted(self._records)]
@@ -302,11 +303,11 @@ class Runner:
         return None if best is None else best.value
 
     def _write_results(self, at_end: bool) -> None:
-        with FileLock(self.config.files.results_lock):
+        with FileLock(self.context.files.results_lock):
             self._refresh()
             now, n = time.monotonic(), len(self._records)
             rows = at_end or n <= ROWS_ALWAYS_UP_TO or now - self._rows_written > ROWS_EVERY_SECONDS
-            write_results(self.config.files, self.config.budgets, self._sorted(), rows)
+            write_results(self.context.files, self.config.budgets, self._sorted(), rows)
             self._rows_written = now if rows else self._rows_written
 
     def _stop_after_same_failures(self, record: TrialRecord) -> None:

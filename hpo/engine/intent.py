@@ -1,103 +1,23 @@
 """From a trial's point in the space to the record of its intent and to the job that a child trains."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from hpo.cost.memory import MemoryNeed, available_bytes, fit_micro_batch, memory_need
 from hpo.data.base import ForecastData
-from hpo.learn.job import Failed, Fold, Job
+from hpo.engine.context import StudyContext
+from hpo.learn.job import Fold, Job
 from hpo.learn.loop import TrainSettings
-from hpo.scoring.losses import LossSettings, constant_output, default_loss
+from hpo.scoring.losses import constant_output
 from hpo.scoring.metrics import Scorer
-from hpo.scoring.references import References
-from hpo.search.plan import Plan, TrialSpec
+from hpo.search.plan import TrialSpec
 from hpo.search.tpe import trial_seed
 from hpo.store.view import ORIGIN, FrozenTrial, stored_fields, to_utc
-from hpo.study.config import StudyConfig
-from hpo.system.hardware import n_cores, precision_of
-from hpo.trial.record import (
-    Architecture,
-    Code,
-    DataSource,
-    FoldScore,
-    Naive,
-    Part,
-    Resources,
-    Training,
-    TrialRecord,
-)
+from hpo.system.hardware import precision_of
+from hpo.trial.events import Failed
+from hpo.trial.record import Architecture, FoldScore, Naive, Resources, Training, TrialRecord
 
 LEAKS = "leaking_protocol"
 """The split is one of old, in which the test rows leak into training: no evidence of anything."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StudyContext:
-    """What all trials of a study share.
-
-    Attributes:
-        config: The study's settings.
-        plan: Its search space and forced configs.
-        folds: Its data, split and scaled; several where the split walks forward.
-        device: Resolved: "cpu" or "cuda".
-        references: The reference forecasts and their validation metrics.
-        code: The code that runs.
-        parts: The split of each fold, for the records.
-    """
-
-    config: StudyConfig
-    plan: Plan
-    folds: tuple[ForecastData, ...]
-    device: str
-    references: References
-    code: Code
-    parts: tuple[dict[str, Part], ...]
-
-    @property
-    def data(self) -> ForecastData:
-        """The data of the last fold, which trains on most rows; of most studies the only one."""
-        return self.folds[-1]
-
-    @property
-    def source(self) -> DataSource:
-        """Which data the trials see."""
-        return DataSource(name=self.data.name, sha256=self.data.table.sha256)
-
-    @property
-    def loss(self) -> LossSettings:
-        """The training loss."""
-        return loss_of(self.config, self.data.table.task)
-
-    @property
-    def threads(self) -> int:
-        """CPU threads of a new trial."""
-        return self.config.study.threads or max(1, n_cores() // self.config.study.workers)
-
-
-def loss_of(config: StudyConfig, task: str) -> LossSettings:
-    """The training loss of a study."""
-    training = config.training
-    return LossSettings(
-        name=training.loss or default_loss(task),
-        focal_gamma=training.focal_gamma,
-        focal_alpha=training.focal_alpha,
-        huber_delta=training.huber_delta,
-        positive_weight=training.positive_weight,
-    )
-
-
-def split_parts(data: ForecastData) -> dict[str, Part]:
-    """Rows, windows and dates of each part."""
-    stamps = data.table.timestamps
-    parts = {}
-    for name, ends in (("train", data.splits.train), ("val", data.splits.val), ("test", data.splits.test)):
-        ranges = data.splits.rows[name]
-        parts[name] = Part(
-            rows=sum(stop - start for start, stop in ranges),
-            windows=len(ends),
-            start=str(stamps[ranges[0][0]].astype("datetime64[s]")),
-            end=str(stamps[ranges[-1][1] - 1].astype("datetime64[s]")),
-        )
-    return parts
 
 
 def intent_record(
@@ -287,10 +207,10 @@ def make_job(context: StudyContext, record: TrialRecord, beats: float | None) ->
         seed=record.seed,
         device=context.device,
         threads=record.training.threads,
-        weights=config.files.weights(record.trial_number),
+        weights=context.files.weights(record.trial_number),
         beats=beats,
-        checkpoint=config.files.checkpoint(record.trial_number),
-        quarantine=config.files.quarantine,
+        checkpoint=context.files.checkpoint(record.trial_number),
+        quarantine=context.files.quarantine,
         checkpoint_seconds=config.study.checkpoint_seconds,
         max_seconds=config.study.trial_timeout_seconds,
     )

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from hpo.engine.intent import LEAKS
-from hpo.learn.job import Failed, Finished, FoldResult
-from hpo.learn.loop import EpochResult
 from hpo.scoring.metrics import COLLAPSED_RANGE
 from hpo.scoring.references import mean_metrics
 from hpo.store.view import constraint_attrs
+from hpo.trial.events import EpochResult, Failed, Finished, FoldResult
 from hpo.trial.record import (
     ClassCounts,
     ConfusionMatrix,

@@ -2,7 +2,7 @@
 
 import optuna
 
-from hpo.engine.intent import StudyContext
+from hpo.engine.context import StudyContext
 from hpo.errors import ConfigError
 from hpo.search.tpe import TrialSeededTPESampler
 from hpo.store.audit import Difference, compare, mend
@@ -22,7 +22,7 @@ def prepare_study(storage: RDBStorage, context: StudyContext) -> tuple[Study, li
     Raises:
         ConfigError: A study of that name exists, in storage or on disk, and differs in what makes it itself.
     """
-    config, files = context.config, context.config.files
+    config, files = context.config, context.files
     with FileLock(files.claim_lock):
         if config.experiment not in study_names(storage):
             _check_stored_config(context)
@@ -48,7 +48,7 @@ def prepare_study(storage: RDBStorage, context: StudyContext) -> tuple[Study, li
 
 def _check_stored_config(context: StudyContext) -> None:
     """Trial files may be taken into a new storage only if they are of the same study."""
-    files = context.config.files
+    files = context.files
     if not files.study_toml.exists():
         return
     try:

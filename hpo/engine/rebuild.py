@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpo.api import make_context
+from hpo.engine.context import make_context
 from hpo.engine.prepare import prepare_study
 from hpo.errors import StorageError, UnknownNameError
 from hpo.store.audit import Difference, compare, mend
 from hpo.store.database import RDBStorage, load_study, open_existing, open_storage, sqlite_file, study_names
+from hpo.store.layout import ExperimentFiles
 from hpo.store.locks import FileLock
 from hpo.study.config import NAME_PATTERN, build_config, read_study_file
-from hpo.system.files import ExperimentFiles, remove_leftovers
+from hpo.system.files import remove_leftovers
 
 
 def audit(out: Path, storage_url: str, experiment: str | None = None) -> dict[str, list[Difference]]:

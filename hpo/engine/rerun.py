@@ -4,15 +4,15 @@ import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hpo.api import make_context
+from hpo.engine.context import make_context
 from hpo.engine.intent import make_job
 from hpo.errors import ConfigError
 from hpo.execute.local import run_in_child
-from hpo.learn.job import Failed
-from hpo.learn.loop import EpochResult
+from hpo.store.records import read_record
 from hpo.study.config import build_config, read_study_file
 from hpo.system.stop import StopFlag
-from hpo.trial.record import TrialRecord, read_record
+from hpo.trial.events import EpochResult, Failed
+from hpo.trial.record import TrialRecord
 
 
 @dataclass(frozen=True, kw_only=True)

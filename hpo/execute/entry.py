@@ -23,23 +23,23 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hpo.errors import StorageError
 from hpo.learn.checkpoint import Checkpointer, key_of, restore
-from hpo.learn.job import (
-    Failed,
-    Finished,
-    Fold,
-    FoldResult,
-    Interrupted,
-    Job,
-    Resumed,
-    Trouble,
-    Unwritten,
-)
-from hpo.learn.loop import DivergedError, EpochResult, Goal, Training, Windows, predict, train
+from hpo.learn.job import Fold, Job
+from hpo.learn.loop import DivergedError, Goal, Training, Windows, predict, train
 from hpo.models.blocks import Offset
 from hpo.scoring.losses import LossFunction, loss_function, score_function
 from hpo.study.catalogue import get_family
 from hpo.system.files import move_to_quarantine, write_bytes
 from hpo.system.stop import StopFlag
+from hpo.trial.events import (
+    EpochResult,
+    Failed,
+    Finished,
+    FoldResult,
+    Interrupted,
+    Resumed,
+    Trouble,
+    Unwritten,
+)
 
 
 def run_job(job: Job, connection: Connection) -> None:

@@ -17,9 +17,9 @@ from multiprocessing import forkserver
 import psutil
 
 from hpo.execute.entry import run_job
-from hpo.learn.job import Failed, Finished, Interrupted, Job, Resumed, Trouble, Unwritten
-from hpo.learn.loop import EpochResult
-from hpo.system.stop import StopFlag
+from hpo.learn.job import Job
+from hpo.system.stop import InterruptedTrialError, StopFlag
+from hpo.trial.events import EpochResult, Failed, Finished, Interrupted, Resumed, Trouble, Unwritten
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 # Optimisers and the flop counter import torch._dynamo when first used: 2 s that each child would pay.
@@ -28,10 +28,6 @@ _POLL_SECONDS = 0.2
 _EXIT_SECONDS = 5.0
 _GRACE_SECONDS = 60.0
 """A trial over its time limit ends after its batch; one that hangs in a batch is killed after so long."""
-
-
-class InterruptedTrialError(Exception):
-    """The study is stopping; the trial was ended and will go on next time."""
 
 
 def start_fork_server() -> None:

@@ -19,9 +19,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from hpo.errors import StorageError
-from hpo.learn.job import FoldResult
-from hpo.learn.loop import EpochResult, Progress, Training
+from hpo.learn.loop import Progress, Training
 from hpo.system.files import write_bytes
+from hpo.trial.events import EpochResult, FoldResult
 
 MAX_SHARE = 33
 """A write waits for so many times the last one's duration, so that it takes at most 3 % of the time."""

@@ -1,13 +1,12 @@
-"""What is said between a study and the process that trains one of its trials."""
+"""All that a process needs to train one trial."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hpo.learn.loop import EpochResult, TrainSettings
+from hpo.learn.loop import TrainSettings
 from hpo.models.base import ForecastShape, ModelConfig
 from hpo.scoring.losses import LossSettings
 from hpo.scoring.metrics import Scorer
@@ -80,72 +79,3 @@ class Job:
     quarantine: Path
     checkpoint_seconds: float
     max_seconds: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class FoldResult:
-    """How the training on one fold ended; the metrics are those of its best epoch's weights."""
-
-    curve: list[EpochResult]
-    best_epoch: int
-    best_value: float
-    steps: int
-    train_metrics: dict[str, float]
-    val_metrics: dict[str, float]
-    confusion: dict[str, Any] | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finished:
-    """A trial that trained to its end, whether by epochs, by patience or by the parent's word."""
-
-    folds: list[FoldResult]
-    stopped_because: str
-    param_count: int
-    peak_memory_bytes: int
-    flops_per_step: int
-    samples_per_second: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failed:
-    """A trial that did not.
-
-    Attributes:
-        kind: "diverged", "out of memory", "time limit", "error" or "killed".
-        type: The exception's name, or the signal's.
-        message: What it said.
-        traceback: Where, if it was an exception.
-    """
-
-    kind: str
-    type: str
-    message: str
-    traceback: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resumed:
-    """The trial goes on from its checkpoint, with these epochs behind it."""
-
-    curve: list[EpochResult]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trouble:
-    """A file that could not be used; the trial goes on."""
-
-    text: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unwritten:
-    """A file that could not be written, and why; the trial goes on."""
-
-    what: str
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Interrupted:
-    """The trial was told to stop; it goes on from its checkpoint when it is started again."""

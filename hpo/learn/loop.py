@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from hpo.scoring.losses import LossFunction
+from hpo.trial.events import EpochResult
 
 EVAL_BATCH = 1024
 WARMUP_FRACTION = 0.05
@@ -58,29 +59,6 @@ class TrainSettings:
     def eval_batch(self) -> int:
         """Windows scored at once; without a backward pass four times as many take less than a step."""
         return min(EVAL_BATCH, 4 * self.micro_batch)
-
-
-@dataclass(frozen=True, kw_only=True)
-class EpochResult:
-    """One epoch.
-
-    Attributes:
-        epoch: From 1.
-        train_loss: Mean training loss.
-        val_loss: The task's proper score on the validation windows.
-        value: The objective; ``val_loss`` unless a metric is asked for.
-        learning_rate: At its end.
-        seconds: That it took.
-        fold: Of a walk-forward split, from 0.
-    """
-
-    epoch: int
-    train_loss: float
-    val_loss: float
-    value: float
-    learning_rate: float
-    seconds: float
-    fold: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

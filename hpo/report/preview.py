@@ -5,10 +5,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from hpo.cost.estimate import Cost, Speed, calibrate, estimate
-from hpo.engine.intent import StudyContext, memory_of, micro_batch_of
+from hpo.engine.context import StudyContext
+from hpo.engine.intent import memory_of, micro_batch_of
 from hpo.models.space import Choice
-from hpo.search.forced import format_budget
 from hpo.search.plan import TrialSpec, coordinate_of, depth_at
+from hpo.system.counts import format_budget
 
 
 class _Fields(BaseModel):

@@ -7,10 +7,10 @@ from pydantic import BaseModel, ConfigDict
 
 from hpo.errors import HpoError
 from hpo.store.database import RDBStorage, load_study, open_existing, study_names
+from hpo.store.layout import ExperimentFiles
 from hpo.store.locks import is_locked
 from hpo.store.view import load_records
 from hpo.study.config import StudyConfig, build_config, read_study_file
-from hpo.system.files import ExperimentFiles
 from hpo.trial.record import TrialRecord, rank
 
 

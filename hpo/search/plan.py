@@ -15,7 +15,8 @@ from hpo.errors import BudgetError
 from hpo.models.base import NORMALISATIONS, ForecastShape, ModelConfig, ModelFamily, Normalisation
 from hpo.models.sizing import count_params, fit_width, is_feasible, reachable
 from hpo.models.space import Choice, Dimension, Float, Space
-from hpo.search.forced import ForcedConfig, forced_configs, format_budget, parse_budget
+from hpo.search.forced import ForcedConfig, forced_configs
+from hpo.system.counts import format_budget, parse_budget
 
 N_HEADS = (1, 2, 4, 8, 16)
 DEFAULT_BATCH_SIZE = 256

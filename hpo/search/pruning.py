@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Iterable, Sequence
 
-from hpo.learn.loop import EpochResult
+from hpo.trial.events import EpochResult
 from hpo.trial.record import TrialRecord
 
 MIN_TRIALS = 5

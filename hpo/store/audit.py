@@ -14,10 +14,12 @@ from typing import Any, Literal
 from hpo.errors import StorageError
 from hpo.search.plan import ForcedTrial
 from hpo.store.database import Study
+from hpo.store.layout import ExperimentFiles
 from hpo.store.locks import is_locked
+from hpo.store.records import read_record, write_record
 from hpo.store.view import ORIGIN, FrozenTrial, add_trial, add_waiting, finish_trial, record_of
-from hpo.system.files import ExperimentFiles, move_to_quarantine
-from hpo.trial.record import TrialRecord, read_record, write_record
+from hpo.system.files import move_to_quarantine
+from hpo.trial.record import TrialRecord
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,8 @@ from typing import Any
 from hpo.data.base import ForecastData
 from hpo.errors import StorageError
 from hpo.scoring.references import References, restore_references
-from hpo.system.files import ExperimentFiles, move_to_quarantine, read_json, write_json
+from hpo.store.layout import ExperimentFiles
+from hpo.system.files import move_to_quarantine, read_json, write_json
 from hpo.system.hardware import describe
 from hpo.trial.record import Code, DataSource, Part
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hpo.search.forced import format_budget
-from hpo.system.files import ExperimentFiles, write_json
+from hpo.store.layout import ExperimentFiles
+from hpo.system.counts import format_budget
+from hpo.system.files import write_json
 from hpo.trial.record import TrialRecord, rank
 
 

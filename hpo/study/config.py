@@ -23,8 +23,7 @@ from pydantic import (
 
 from hpo.errors import ConfigError, UnknownNameError
 from hpo.scoring.objective import VAL_LOSS, Objective, make_objective
-from hpo.search.forced import format_budget, parse_budgets
-from hpo.system.files import ExperimentFiles
+from hpo.system.counts import format_budget, parse_budgets
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -247,11 +246,6 @@ class StudyConfig(_Section):
     def objective(self) -> Objective:
         """What the search goes by."""
         return make_objective(self.search.objective)
-
-    @property
-    def files(self) -> ExperimentFiles:
-        """Where the study's files are."""
-        return ExperimentFiles(out=self.study.out, experiment=self.experiment)
 
     @property
     def storage_url(self) -> str:

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from hpo.execute.local import InterruptedTrialError
-from hpo.system.stop import StopFlag
+from hpo.system.stop import InterruptedTrialError, StopFlag
 
 T = TypeVar("T")
 

@@ -5,6 +5,10 @@ import time
 _LOOK_SECONDS = 0.05
 
 
+class InterruptedTrialError(Exception):
+    """The study is stopping; the trial was ended and will go on next time."""
+
+
 class StopFlag:
     """Set once, looked at often; ``threading.Event`` without its lock.
 

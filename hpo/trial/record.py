@@ -4,14 +4,11 @@ The record holds all that a summary needs and all that an exact rebuild of the s
 """
 
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from hpo.errors import StorageError
 from hpo.scoring.objective import Objective
-from hpo.system.files import ExperimentFiles, read_json, write_json
 
 SCHEMA_VERSION = 1
 
@@ -209,40 +206,6 @@ class TrialRecord(_Fields):
     failure: Failure | None
     data: DataSource
     code: Code
-
-
-def write_record(files: ExperimentFiles, record: TrialRecord) -> None:
-    """Write one trial's record, whole or not at all."""
-    write_json(files.trial(record.trial_number), record.model_dump(mode="json"))
-
-
-def read_record(path: Path) -> TrialRecord:
-    """Read one trial's record.
-
-    Raises:
-        StorageError: The file is torn, not JSON, or not a trial's record; the message names it.
-    """
-    try:
-        return TrialRecord.model_validate(read_json(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise StorageError(f"{path}: not a trial's record: {field}: {first['msg']}") from error
-
-
-def read_records(files: ExperimentFiles) -> tuple[list[TrialRecord], list[StorageError]]:
-    """Read all records of an experiment, in order of trial number.
-
-    Returns:
-        The good records, and one error for each file that is not one.
-    """
-    records, errors = [], []
-    for path in sorted(files.trials.glob("trial_*.json")):
-        try:
-            records.append(read_record(path))
-        except StorageError as error:
-            errors.append(error)
-    return sorted(records, key=lambda record: record.trial_number), errors
 
 
 def epoch_values(record: TrialRecord) -> dict[int, list[tuple[int, float]]]:

@@ -8,8 +8,8 @@ from statistics import median
 
 import pytest
 
-from hpo.api import ExperimentFiles
-from hpo.trial.record import read_records
+from hpo.store.layout import ExperimentFiles
+from hpo.store.records import read_records
 
 pytestmark = pytest.mark.benchmark
 

@@ -16,9 +16,10 @@ import psutil
 import pytest
 
 from hpo.store.database import load_study, open_existing
+from hpo.store.layout import ExperimentFiles
+from hpo.store.records import read_records
 from hpo.store.view import load_records
-from hpo.system.files import ExperimentFiles
-from hpo.trial.record import TrialRecord, read_records
+from hpo.trial.record import TrialRecord
 
 NAME = "chaos"
 

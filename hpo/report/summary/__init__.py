@@ -7,7 +7,9 @@ from hpo.report.summary.analysis import analyse
 from hpo.report.summary.markdown import render
 from hpo.report.summary.plots import draw
 from hpo.report.summary.schema import Summary
-from hpo.system.files import ExperimentFiles, write_bytes, write_json
+from hpo.store.layout import ExperimentFiles
+from hpo.store.locks import FileLock
+from hpo.system.files import write_bytes, write_json
 from hpo.trial.record import TrialRecord
 
 __all__ = ["Summary", "analyse", "draw", "render", "write_summary"]
@@ -29,8 +31,9 @@ def write_summary(files: ExperimentFiles, records: Sequence[TrialRecord]) -> Pat
         ValueError: There is no record.
         OSError: The disk is full or read-only; the old files are untouched.
     """
-    summary = analyse(records)
-    write_json(files.summary_json, summary.model_dump(mode="json"))
-    plots = draw(summary, records, files.plots)
-    write_bytes(files.summary_md, render(summary, plots).encode())
+    with FileLock(files.results_lock):
+        summary = analyse(records)
+        write_json(files.summary_json, summary.model_dump(mode="json"))
+        plots = draw(summary, records, files.plots)
+        write_bytes(files.summary_md, render(summary, plots).encode())
     return files.summary_md

@@ -13,7 +13,7 @@ import hpo.report.summary.formats as fmt
 from hpo.report.summary import look
 from hpo.report.summary.groups import origin_kind
 from hpo.report.summary.schema import Row, Summary
-from hpo.search.forced import format_budget
+from hpo.system.counts import format_budget
 from hpo.trial.record import TrialRecord, epoch_values, rank
 
 N_CURVES = 5

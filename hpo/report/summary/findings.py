@@ -8,7 +8,7 @@ import hpo.report.summary.formats as fmt
 from hpo.report.summary.answer import beats_reference, n_completed, states_in_words
 from hpo.report.summary.groups import origin_kind
 from hpo.report.summary.schema import Analysis, Closeness, Finding, ForcedComparison
-from hpo.search.forced import format_budget
+from hpo.system.counts import format_budget
 
 
 def find_findings(analysis: Analysis) -> list[Finding]:

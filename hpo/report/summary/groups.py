@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from hpo.report.summary.schema import ForcedComparison, Group
-from hpo.search.forced import format_budget
+from hpo.system.counts import format_budget
 from hpo.trial.record import TrialRecord, rank
 
 MAX_DISTINCT = 8

@@ -7,7 +7,7 @@ import hpo.report.summary.formats as fmt
 from hpo.report.summary.markdown_best import best_section, confusion_section, references_section
 from hpo.report.summary.markup import code, picture, shorten, table, text
 from hpo.report.summary.schema import Group, Row, Summary
-from hpo.search.forced import format_budget
+from hpo.system.counts import format_budget
 from hpo.trial.record import Code, Part
 
 MAX_ROWS = 200

@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hpo.api import ExperimentFiles
 from hpo.engine.outcome import final_record
-from hpo.learn.job import Failed, Finished, FoldResult
-from hpo.learn.loop import EpochResult
 from hpo.scoring.objective import Objective
-from hpo.trial.record import FoldScore, TrialRecord, read_records
+from hpo.store.layout import ExperimentFiles
+from hpo.store.records import read_records
+from hpo.trial.events import EpochResult, Failed, Finished, FoldResult
+from hpo.trial.record import FoldScore, TrialRecord
 
 
 @pytest.fixture

@@ -17,13 +17,15 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
-from hpo import api
-from hpo.api import ExperimentFiles, make_context
+from hpo.engine import context as engine_context
+from hpo.engine.context import make_context
 from hpo.search.forced import forced_configs
 from hpo.store.database import load_study, open_existing
+from hpo.store.layout import ExperimentFiles
+from hpo.store.records import read_records
 from hpo.store.view import load_records
 from hpo.study.config import build_config, read_study_file
-from hpo.trial.record import TrialRecord, epoch_values, rank, read_records
+from hpo.trial.record import TrialRecord, epoch_values, rank
 
 NAME = "sp500_mlp_h1_20k"
 
@@ -194,7 +196,7 @@ def test_references_are_computed_once_a_study(tiny_study, monkeypatch):
     def fail(_data):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(api, "compute_references", fail)
+    monkeypatch.setattr(engine_context, "compute_references", fail)
     context = make_context(config)
     assert all(record.references == context.references.metrics for record in records_of(tiny_study.parent))
 

@@ -15,15 +15,16 @@ import psutil
 import pytest
 from safetensors.torch import load_file
 
-from hpo.execute.local import InterruptedTrialError, run_in_child
-from hpo.learn.job import Failed, Finished, Fold, Job
+from hpo.execute.local import run_in_child
+from hpo.learn.job import Fold, Job
 from hpo.learn.loop import TrainSettings
 from hpo.models.base import ForecastShape
 from hpo.models.mlp import MlpConfig
 from hpo.scoring.losses import LossSettings
 from hpo.scoring.metrics import Scorer
 from hpo.scoring.objective import make_objective
-from hpo.system.stop import StopFlag
+from hpo.system.stop import InterruptedTrialError, StopFlag
+from hpo.trial.events import Failed, Finished
 
 ROWS, LENGTH, CHANNELS = 300, 8, 2
 SCORER = Scorer(task="binary", mean=np.zeros(1), std=np.ones(1), naive_error=np.ones(1))

@@ -9,9 +9,9 @@ from torch import nn
 
 from hpo.errors import StorageError
 from hpo.learn.checkpoint import Checkpointer, key_of, restore
-from hpo.learn.job import FoldResult
 from hpo.learn.loop import Training, TrainSettings, Windows, train
 from hpo.scoring.losses import LossSettings, loss_function, score_function
+from hpo.trial.events import FoldResult
 
 SETTINGS = TrainSettings(
     learning_rate=1e-2,

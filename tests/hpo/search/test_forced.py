@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo.errors import BudgetError
-from hpo.search.forced import forced_configs, format_budget, format_count, parse_budget, parse_budgets
+from hpo.search.forced import forced_configs
+from hpo.system.counts import format_budget, format_count, parse_budget, parse_budgets
 
 SEED_TABLE = [
     # budget, d_model, n_layers, n_heads, dropout, learning_rate, weight_decay

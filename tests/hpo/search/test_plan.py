@@ -10,8 +10,9 @@ from hpo.models import FAMILIES
 from hpo.models.base import ForecastShape
 from hpo.models.sizing import TOLERANCE, count_real
 from hpo.models.space import Choice, Float
-from hpo.search.forced import forced_configs, format_budget
+from hpo.search.forced import forced_configs
 from hpo.search.plan import coordinate_of, depth_at, make_plan
+from hpo.system.counts import format_budget
 
 # dlinear has one size on an input, and a real geosparse takes long to build: they have tests of their own.
 SIZED = [name for name in FAMILIES if name not in ("dlinear", "geosparse")]

@@ -1,10 +1,10 @@
 import pytest
 
-from hpo.api import ExperimentFiles
-from hpo.learn.loop import EpochResult
 from hpo.scoring.objective import Objective
 from hpo.search.pruning import is_pruned
-from hpo.trial.record import read_records
+from hpo.store.layout import ExperimentFiles
+from hpo.store.records import read_records
+from hpo.trial.events import EpochResult
 
 
 @pytest.fixture

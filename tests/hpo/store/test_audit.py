@@ -9,10 +9,10 @@ import pytest
 from hpo.engine.rebuild import audit, rebuild
 from hpo.errors import StorageError, UnknownNameError
 from hpo.store.database import load_study, open_existing
+from hpo.store.layout import ExperimentFiles
 from hpo.store.locks import FileLock
+from hpo.store.records import read_record, write_record
 from hpo.store.view import finish_trial, load_records
-from hpo.system.files import ExperimentFiles
-from hpo.trial.record import read_record, write_record
 
 NAME = "sp500_mlp_h1_20k"
 

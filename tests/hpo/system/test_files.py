@@ -4,7 +4,8 @@ import os
 import pytest
 
 from hpo.errors import StorageError
-from hpo.system.files import ExperimentFiles, read_json, write_bytes, write_json
+from hpo.store.layout import ExperimentFiles
+from hpo.system.files import read_json, write_bytes, write_json
 
 
 def test_names_are_those_of_the_contract(tmp_path):

@@ -3,9 +3,8 @@ import sqlite3
 
 import pytest
 
-from hpo.execute.local import InterruptedTrialError
 from hpo.system.retry import Patience, is_passing
-from hpo.system.stop import StopFlag
+from hpo.system.stop import InterruptedTrialError, StopFlag
 
 
 @pytest.fixture

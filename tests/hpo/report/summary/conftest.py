@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hpo.search.forced import format_budget
+from hpo.system.counts import format_budget
 from hpo.trial.record import (
     Architecture,
     Code,

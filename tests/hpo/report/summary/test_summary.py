@@ -6,7 +6,7 @@ import time
 import pytest
 
 from hpo.report.summary import Summary, write_summary
-from hpo.system.files import ExperimentFiles
+from hpo.store.layout import ExperimentFiles
 
 
 @pytest.fixture

@@ -1,0 +1,121 @@
+"""What all trials of a study share: a config resolved, once, into its typed parts."""
+
+from dataclasses import dataclass
+
+from hpo.data.base import ForecastData
+from hpo.scoring.losses import LossSettings, covariance_of, default_loss, loss_function
+from hpo.scoring.references import References, compute_references
+from hpo.search.plan import Plan, make_plan
+from hpo.store.layout import ExperimentFiles
+from hpo.store.manifest import code_version, stored_references
+from hpo.study.catalogue import get_family, load_data, shape_of
+from hpo.study.config import StudyConfig
+from hpo.system.hardware import n_cores, resolve_device
+from hpo.trial.record import Code, DataSource, Part
+
+
+def files_of(config: StudyConfig) -> ExperimentFiles:
+    """Where a study's files are."""
+    return ExperimentFiles(out=config.study.out, experiment=config.experiment)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyContext:
+    """What all trials of a study share.
+
+    Attributes:
+        config: The study's settings.
+        plan: Its search space and forced configs.
+        folds: Its data, split and scaled; several where the split walks forward.
+        device: Resolved: "cpu" or "cuda".
+        references: The reference forecasts and their validation metrics.
+        code: The code that runs.
+        parts: The split of each fold, for the records.
+    """
+
+    config: StudyConfig
+    plan: Plan
+    folds: tuple[ForecastData, ...]
+    device: str
+    references: References
+    code: Code
+    parts: tuple[dict[str, Part], ...]
+
+    @property
+    def data(self) -> ForecastData:
+        """The data of the last fold, which trains on most rows; of most studies the only one."""
+        return self.folds[-1]
+
+    @property
+    def files(self) -> ExperimentFiles:
+        """Where the study's files are."""
+        return files_of(self.config)
+
+    @property
+    def source(self) -> DataSource:
+        """Which data the trials see."""
+        return DataSource(name=self.data.name, sha256=self.data.table.sha256)
+
+    @property
+    def loss(self) -> LossSettings:
+        """The training loss."""
+        return loss_of(self.config, self.data.table.task)
+
+    @property
+    def threads(self) -> int:
+        """CPU threads of a new trial."""
+        return self.config.study.threads or max(1, n_cores() // self.config.study.workers)
+
+
+def make_context(config: StudyConfig) -> StudyContext:
+    """Resolve a config into what its trials share, with all checks and without writing.
+
+    Raises:
+        HpoError: A name is unknown, the data cannot be had, or a budget cannot be reached.
+    """
+    family = get_family(config.model.model)
+    device = resolve_device(config.study.device)
+    folds = load_data(config)
+    data = folds[-1]
+    loss = loss_of(config, data.table.task)
+    loss_function(loss, data.table.task)
+    covariance = covariance_of(loss, data.n_outputs)
+    references = stored_references(files_of(config), folds) or compute_references(
+        folds, config.objective, gaussian=covariance != "none"
+    )
+    return StudyContext(
+        config=config,
+        plan=make_plan(family, shape_of(data, covariance), config.budgets),
+        folds=folds,
+        device=device,
+        references=references,
+        code=code_version(),
+        parts=tuple(split_parts(data) for data in folds),
+    )
+
+
+def loss_of(config: StudyConfig, task: str) -> LossSettings:
+    """The training loss of a study."""
+    training = config.training
+    return LossSettings(
+        name=training.loss or default_loss(task),
+        focal_gamma=training.focal_gamma,
+        focal_alpha=training.focal_alpha,
+        huber_delta=training.huber_delta,
+        positive_weight=training.positive_weight,
+    )
+
+
+def split_parts(data: ForecastData) -> dict[str, Part]:
+    """Rows, windows and dates of each part."""
+    stamps = data.table.timestamps
+    parts = {}
+    for name, ends in (("train", data.splits.train), ("val", data.splits.val), ("test", data.splits.test)):
+        ranges = data.splits.rows[name]
+        parts[name] = Part(
+            rows=sum(stop - start for start, stop in ranges),
+            windows=len(ends),
+            start=str(stamps[ranges[0][0]].astype("datetime64[s]")),
+            end=str(stamps[ranges[-1][1] - 1].astype("datetime64[s]")),
+        )
+    return parts
