@@ -100,6 +100,10 @@ def study_options(
     micro_batch: Annotated[
         str | None, typer.Option(metavar="INTEGER", help="Largest batch held in memory at once.")
     ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(help="auto, bf16 (slow where the processor does not multiply in it) or fp32. [auto]"),
+    ] = None,
     seed: Annotated[
         str | None, typer.Option(metavar="INTEGER", help="Seed of everything random. [0]")
     ] = None,

@@ -10,7 +10,7 @@ from hpo.store.layout import ExperimentFiles
 from hpo.store.manifest import code_version, stored_references
 from hpo.study.catalogue import get_family, load_data, shape_of
 from hpo.study.config import StudyConfig
-from hpo.system.hardware import n_cores, resolve_device
+from hpo.system.hardware import n_cores, precision_of, resolve_device
 from hpo.trial.record import Code, DataSource, Part
 
 
@@ -60,6 +60,12 @@ class StudyContext:
     def loss(self) -> LossSettings:
         """The training loss."""
         return loss_of(self.config, self.data.table.task)
+
+    @property
+    def precision(self) -> str:
+        """What a new trial's layers multiply in: "bf16" or "fp32"."""
+        wanted = self.config.training.precision
+        return precision_of(self.device) if wanted == "auto" else wanted
 
     @property
     def threads(self) -> int:

@@ -12,7 +12,6 @@ from hpo.scoring.metrics import Scorer
 from hpo.search.plan import TrialSpec
 from hpo.search.tpe import trial_seed
 from hpo.store.view import ORIGIN, FrozenTrial, stored_fields, to_utc
-from hpo.system.hardware import precision_of
 from hpo.trial.events import Failed
 from hpo.trial.record import Architecture, FoldScore, Naive, Resources, Training, TrialRecord
 
@@ -58,7 +57,7 @@ def intent_record(
             epochs_run=0,
             best_epoch=None,
             stopped_because=None,
-            precision=previous.training.precision if previous else precision_of(context.device),
+            precision=previous.training.precision if previous else context.precision,
             threads=previous.training.threads if previous else context.threads,
         ),
         seed=trial_seed(config.study.seed, trial.number),
@@ -140,7 +139,7 @@ def memory_of(context: StudyContext, spec: TrialSpec) -> MemoryNeed:
         spec.model,
         context.plan.shape,
         param_count=spec.param_count,
-        precision=precision_of(context.device),
+        precision=context.precision,
         epochs=context.config.training.epochs,
         data_bytes=sum(folds) if context.device == "cpu" else max(folds),
     )

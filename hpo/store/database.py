@@ -16,6 +16,7 @@ from sqlalchemy.engine import make_url
 
 from hpo.errors import ConfigError, StorageError, UnknownNameError
 from hpo.store.locks import FileLock
+from hpo.study.config import StudyConfig
 
 __all__ = ["RDBStorage", "Study"]
 """Optuna's own types, for modules that only name them."""
@@ -188,7 +189,8 @@ def check_identity(study: Study, identity: dict[str, Any]) -> None:
             )
         study.set_user_attr(IDENTITY, identity)
         return
-    check_same(study.study_name, identity, stored)
+    # A setting younger than the study: it ran with what is now the default.
+    check_same(study.study_name, identity, {**StudyConfig().identity(), **stored})
 
 
 def check_same(experiment: str, identity: dict[str, Any], stored: dict[str, Any]) -> None:

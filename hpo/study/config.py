@@ -213,6 +213,11 @@ class TrainingSection(_Section):
     micro_batch: int | None = Field(
         None, ge=1, description="largest batch held in memory at once; gradients accumulate to the batch size"
     )
+    precision: Literal["auto", "bf16", "fp32"] = Field(
+        "auto",
+        description="what layers multiply in; auto: bf16 where the processor does (elsewhere it is slow), "
+        "else fp32",
+    )
 
 
 class StudyConfig(_Section):

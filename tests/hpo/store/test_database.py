@@ -6,8 +6,9 @@ import sys
 import optuna
 import pytest
 
-from hpo.errors import StorageError
-from hpo.store.database import check_storage, open_storage
+from hpo.errors import ConfigError, StorageError
+from hpo.store.database import check_identity, check_storage, open_storage
+from hpo.study.config import build_config
 
 
 def test_processes_that_make_a_database_at_once_all_open_it(tmp_path):
@@ -54,3 +55,12 @@ def test_a_database_in_use_is_whole_though_pages_are_still_in_its_log(database):
             study.ask().set_user_attr("long", ["y" * 100] * 300)
             assert database.with_name("studies.db-wal").stat().st_size > 0, i
             check_storage(url)
+
+
+def test_a_study_of_before_a_setting_was_had_its_default():
+    study = optuna.create_study()
+    identity = build_config({}).identity()
+    check_identity(study, {key: value for key, value in identity.items() if key != "precision"})
+    check_identity(study, identity)
+    with pytest.raises(ConfigError, match="precision is 'fp32' and was 'auto'"):
+        check_identity(study, build_config({"precision": "fp32"}).identity())

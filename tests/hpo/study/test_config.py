@@ -118,6 +118,7 @@ def test_identity_holds_what_makes_a_study_and_nothing_else():
         "context": 60,
         "threshold": 2,
         "loss": "focal",
+        "precision": "fp32",
         "prune": False,
         "limit": 100,
         "split": "scattered",
