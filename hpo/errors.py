@@ -9,7 +9,18 @@ class HpoError(Exception):
 
 
 class ConfigError(HpoError):
-    """A setting is out of range, contradicts another, or is not known."""
+    """A setting is out of range, contradicts another, or is not known.
+
+    Attributes:
+        key: The setting that it is about; None if it is about no one setting.
+        message: What is wrong, without the key.
+    """
+
+    def __init__(self, message: str, key: str | None = None) -> None:
+        """Say what is wrong with a setting."""
+        super().__init__(message if key is None else f"{key}: {message}")
+        self.key = key
+        self.message = message
 
 
 class UnknownNameError(ConfigError):
@@ -24,8 +35,9 @@ class UnknownNameError(ConfigError):
             valid: The names that exist.
         """
         names = sorted(valid)
-        near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        by_lower = {valid_name.lower(): valid_name for valid_name in names}
+        near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
+        hint = f"did you mean {by_lower[near[0]]!r}? " if near else ""
         super().__init__(f"unknown {kind} {name!r}: {hint}valid: {', '.join(names)}")
 
 

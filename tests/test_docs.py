@@ -4,10 +4,12 @@ import json
 import re
 from pathlib import Path
 
+from hpo.cli.options import flag_of
 from hpo.errors import BudgetError
 from hpo.models.base import ForecastShape
 from hpo.search.plan import make_plan
 from hpo.study.catalogue import list_families
+from hpo.study.config import sections, settings
 from hpo.system.counts import format_budget, format_count
 from hpo.trial.record import TrialRecord
 
@@ -26,6 +28,9 @@ this table, and `tests/models/test_sizing.py` compares the counts with real buil
 |---|{rules}|
 {rows}
 """
+
+SETTINGS_START = "<!-- settings: written by python -m tests.test_docs -->\n"
+SETTINGS_END = "<!-- end -->\n"
 
 
 def test_the_published_schema_is_that_of_the_records():
@@ -73,6 +78,40 @@ def test_the_table_of_sizes_is_what_the_plan_says():
     assert (ROOT / "docs" / "model-sizes.md").read_text() == sizes_page()
 
 
+def commands_page():
+    """The page docs/commands.md, with the tables of flags that the settings' fields give."""
+    text = (ROOT / "docs" / "commands.md").read_text()
+    start, rest = text.split(SETTINGS_START)
+    return start + SETTINGS_START + settings_tables() + SETTINGS_END + rest.split(SETTINGS_END)[1]
+
+
+def settings_tables():
+    """A table of flags for each table of a study file."""
+    lines = []
+    for name in sections():
+        rows = [setting for setting in settings().values() if setting.table == name]
+        lines += [
+            f"\n**[{name}]** {rows[0].panel}\n",
+            "| flag | takes | default | meaning |",
+            "|---|---|---|---|",
+        ]
+        for row in rows:
+            flag, default = flag_of(row.key), row.default or ""
+            if row.kind is bool:
+                no = flag_of(f"no_{row.key}")
+                flag, default = f"{flag}`, `{no}", flag if default == "True" else no
+            lines.append(f"| `{flag}` | {row.takes} | {default} | {row.description} |")
+    free = [
+        f"`{flag_of(key)}`" for key, row in settings().items() if not row.in_identity and key != "experiment"
+    ]
+    lines.append(f"\nThese alone may change under one name: {', '.join(free)}.\n")
+    return "\n".join(lines) + "\n"
+
+
+def test_the_flags_of_the_commands_page_are_the_settings():
+    assert (ROOT / "docs" / "commands.md").read_text() == commands_page()
+
+
 def test_the_readme_maps_every_file():
     text = (ROOT / "README.md").read_text().split("## Map of the code")[1]
     for folder in ("hpo", "models", "data"):
@@ -93,3 +132,4 @@ if __name__ == "__main__":
     schema = json.dumps(TrialRecord.model_json_schema(), indent=1)
     (ROOT / "docs" / "trial.schema.json").write_text(schema + "\n")
     (ROOT / "docs" / "model-sizes.md").write_text(sizes_page())
+    (ROOT / "docs" / "commands.md").write_text(commands_page())

@@ -118,13 +118,13 @@ def load(request: DataRequest) -> Table:
 
 SPEC = DatasetSpec(
     name="beijing",
-    title="air quality at 12 stations in Beijing, hourly, 2013-2017; one station unless GROUPS says more",
+    title="air quality at 12 stations in Beijing, hourly, 2013-2017; one station unless `groups` says more",
     source="UCI Machine Learning Repository 501",
     licence="CC BY 4.0",
     frequency="1 hour",
     channels={**MEASURED, **WIND},
     tasks=("regression",),
-    target="PM2.5, or any measurements, over the next HORIZON rows",
+    target="PM2.5, or any measurements, over the next `horizon` rows",
     n_rows=420_768,
     load=load,
     splits=("contiguous", "scattered", "year", "group", "walk-forward", legacy.NAME),

@@ -103,7 +103,7 @@ def _spec(symbol: str, of: str, year: int, n_rows: int) -> DatasetSpec:
             "VIX": "index points; from a50 on",
         },
         tasks=("binary",),
-        target="does the High of the next HORIZON days reach Close x (1 + THRESHOLD %)?",
+        target="does the High of the next `horizon` days reach Close x (1 + `threshold` %)?",
         n_rows=n_rows,
         load=functools.partial(load, symbol),
         files=((PRICES,), (INDICES,)),

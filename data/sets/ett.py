@@ -71,7 +71,7 @@ def _spec(name: str, title: str, frequency: str, rows_an_hour: int) -> DatasetSp
         frequency=frequency,
         channels={**dict.fromkeys(COLUMNS[:-1], "load"), "OT": "degC"},
         tasks=("regression",),
-        target="oil temperature (OT), or any channels, over the next HORIZON rows",
+        target="oil temperature (OT), or any channels, over the next `horizon` rows",
         n_rows=17_420 * rows_an_hour,
         load=functools.partial(load, name, rows_an_hour),
         splits=("official", "contiguous", "scattered", "year", "walk-forward"),

@@ -113,7 +113,7 @@ def _spec(name: str, title: str, minutes: int, n_rows: int) -> DatasetSpec:
         frequency="1 hour" if minutes == 60 else "10 minutes",
         channels=CHANNELS,
         tasks=("regression",),
-        target="air temperature, or any channels, over the next HORIZON rows",
+        target="air temperature, or any channels, over the next `horizon` rows",
         n_rows=n_rows,
         load=functools.partial(load, minutes),
         splits=("contiguous", "scattered", "year", "walk-forward", legacy.NAME)

@@ -102,7 +102,7 @@ SPEC = DatasetSpec(
     frequency="1 business day",
     channels={**dict.fromkeys(("Open", "High", "Low", "Close"), "index points"), "Volume": "shares"},
     tasks=("binary",),
-    target="does the High of the next HORIZON days reach Close x (1 + THRESHOLD %)?",
+    target="does the High of the next `horizon` days reach Close x (1 + `threshold` %)?",
     n_rows=5031,
     load=load,
 )

@@ -148,7 +148,7 @@ def _series(
         frequency="1 hour",
         channels=dict.fromkeys(("value", *extra), "no unit"),
         tasks=("regression",),
-        target="the value over the next HORIZON rows",
+        target="the value over the next `horizon` rows",
         n_rows=N_ROWS,
         load=functools.partial(_load_series, make, season),
         splits=("contiguous", "scattered", "walk-forward"),

@@ -1,64 +1,77 @@
 """The command line: it parses, prints and sets the exit code."""
 
 import json
-import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from hpo.cli.options import takes_study
-from hpo.errors import HpoError
-
-EXIT_DONE = 0
-EXIT_FOUND_SOMETHING = 1
-EXIT_BAD_INPUT = 2
-EXIT_NOTHING_COMPLETED = 3
-EXIT_INTERRUPTED = 130
+from hpo.cli.exits import (
+    EXIT_DONE,
+    EXIT_FOUND_SOMETHING,
+    EXIT_INTERRUPTED,
+    EXIT_NOTHING_COMPLETED,
+    one_line_errors,
+)
+from hpo.cli.options import Commands, flag_of, study_command
 
 app = typer.Typer(
     name="hpo",
+    cls=Commands,
     help="Budget-aware hyperparameter search for forecasting models.",
     epilog="Example: hpo run --model psann --budget 2M",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 data_app = typer.Typer(
     epilog="Examples: hpo data | hpo data check my.csv --target load --time date",
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
 )
 app.add_typer(data_app, name="data")
 
 Out = Annotated[Path, typer.Option(help="Folder that everything is written to.")]
-Storage = Annotated[str | None, typer.Option(help="Database URL; default sqlite:///OUT/studies.db.")]
+Storage = Annotated[
+    str | None, typer.Option(help="Database URL; default: sqlite:/// and studies.db in the folder --out.")
+]
 Experiment = Annotated[str, typer.Option(help="Name of the study.")]
-AnyExperiment = Annotated[str | None, typer.Option(help="Name of the study. [all of them]")]
+AnyExperiment = Annotated[str | None, typer.Option(help="Name of the study; default: all of them.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 WATCH_SECONDS = 2.0
 
 
+def show_version(wanted: bool) -> None:
+    """Print the version and leave."""
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"hpo {version('budget-hpo')}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
-    ctx: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", callback=show_version, is_eager=True),
+    ] = False,
 ) -> None:
     """Budget-aware hyperparameter search for forecasting models."""
-    ctx.obj = debug
 
 
-@app.command(
+@study_command(
+    app,
     epilog="Examples: hpo run --model psann --budget 2M | hpo run --model mlp --budget 750k,2M --trials 40 | "
-    "hpo run --study studies/quickstart.toml"
+    "hpo run --study studies/quickstart.toml",
 )
-@takes_study
 def run(config: Any) -> None:
     """Run a study. The same command again goes on where it stopped; a higher --trials extends it."""
     from hpo.api import run_study
@@ -80,8 +93,7 @@ def run(config: Any) -> None:
         raise typer.Exit(EXIT_NOTHING_COMPLETED)
 
 
-@app.command(epilog="Example: hpo plan --model patchtst --budget 2M")
-@takes_study
+@study_command(app, epilog="Example: hpo plan --model patchtst --budget 2M")
 def plan(config: Any, as_json: Json = False) -> None:
     """Show what a study would do: every forced config and the search space, sized and costed."""
     from hpo.cli.tables import show_preview
@@ -150,8 +162,8 @@ def rerun(
 
 @app.command(epilog="Example: hpo models --context 96 --channels 7")
 def models(
-    context: Annotated[int, typer.Option(min=1, help="rows of history, for the sizes")] = 80,
-    channels: Annotated[int, typer.Option(min=1, help="columns of a row, for the sizes")] = 26,
+    context: Annotated[int, typer.Option(min=1, help="Rows of history, for the sizes.")] = 80,
+    channels: Annotated[int, typer.Option(min=1, help="Columns of a row, for the sizes.")] = 26,
     as_json: Json = False,
 ) -> None:
     """List the model families, and the sizes they can have on an input."""
@@ -199,9 +211,11 @@ def data(ctx: typer.Context, as_json: Json = False) -> None:
 @data_app.command(epilog="Example: hpo data check my.csv --target load --time date")
 def check(
     file: Annotated[Path, typer.Argument(help="A .csv or .parquet file.")],
-    target: Annotated[str | None, typer.Option(help="Columns to forecast, by commas. [the last one]")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Columns to forecast, by commas; default: the last one.")
+    ] = None,
     time: Annotated[
-        str | None, typer.Option(help="Timestamp column. [the first that holds timestamps]")
+        str | None, typer.Option(help="Timestamp column; default: the first that holds timestamps.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -289,35 +303,13 @@ def dashboard(
     serve(storage or default_storage(out), port)
 
 
-def main() -> None:
-    """Run the command line; print one line for a user's error."""
-    debug = "--debug" in sys.argv
-    command = typer.main.get_command(app)
-    try:
-        code = command.main(standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else EXIT_DONE)
-    except (typer.Abort, KeyboardInterrupt):
-        # What was running is taken up by the next run; os._exit leaves no thread to wait for.
-        print("stopped", file=sys.stderr)
-        sys.stderr.flush()
-        os._exit(EXIT_INTERRUPTED)
-    except HpoError as error:
-        if debug:
-            raise
-        _fail(str(error))
-    except Exception as error:
-        usage = _usage_message(error)
-        if usage is None or debug:
-            raise
-        _fail(usage)
+def main(spell: Callable[[str], str] = flag_of) -> None:
+    """Run the command line of this process and leave it.
 
-
-def _fail(message: str) -> None:
-    print(f"hpo: {' '.join(message.split())}", file=sys.stderr)
-    sys.exit(EXIT_BAD_INPUT)
-
-
-def _usage_message(error: Any) -> str | None:
-    """The one line of a parsing error; None if it is not one."""
-    format_message = getattr(error, "format_message", None)
-    return str(format_message()) if format_message is not None else None
+    Args:
+        spell: How a setting's key is given here.
+    """
+    arguments = sys.argv[1:] or ["--help"]
+    with one_line_errors(spell, debug="--debug" in arguments):
+        code = typer.main.get_command(app).main(arguments, prog_name="hpo", standalone_mode=False)
+    sys.exit(code if isinstance(code, int) else EXIT_DONE)

@@ -1,149 +1,119 @@
-"""The flags of a study, one a key, shared by all commands that take a study."""
+"""The flags of commands that take a study's settings, made from the settings' fields."""
 
-import functools
 import inspect
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+
+from hpo.errors import ConfigError, UnknownNameError
+
+if TYPE_CHECKING:
+    from hpo.study.config import Setting, StudyConfig
+
+_TAKES_WIDTH = 20
+"""Characters of the column that says what a flag takes, so that 80 are enough for the longest flag."""
+
+_StudyFile = Annotated[Path | None, typer.Option(help="Study file (.toml); flags win over it.")]
 
 
-def study_options(
-    study: Annotated[Path | None, typer.Option(help="Study file (.toml); flags win over it.")] = None,
-    model: Annotated[str | None, typer.Option(help="Model family. [psann]")] = None,
-    budget: Annotated[
-        str | None, typer.Option(help="Parameter budget: 750k, 2M, 20M, 1.5M, or a comma list. [2M]")
-    ] = None,
-    data: Annotated[str | None, typer.Option(help="Data set, or a path to .csv or .parquet. [sp500]")] = None,
-    target: Annotated[
-        str | None, typer.Option(help="Columns to forecast, by commas. [a file's last; the data set's own]")
-    ] = None,
-    time: Annotated[
-        str | None, typer.Option(help="Timestamp column of a file. [the first that holds timestamps]")
-    ] = None,
-    season: Annotated[
-        str | None, typer.Option(metavar="INTEGER", help="Rows in a season. [found in the training part]")
-    ] = None,
-    task: Annotated[str | None, typer.Option(help="Task. [the data set's own]")] = None,
-    horizon: Annotated[str | None, typer.Option(metavar="INTEGER", help="Rows ahead. [1]")] = None,
-    context: Annotated[
-        str | None, typer.Option(metavar="INTEGER", help="Rows of history in a window. [80]")
-    ] = None,
-    threshold: Annotated[
-        str | None, typer.Option(metavar="FLOAT", help="Rise in percent that counts. [1]")
-    ] = None,
-    features: Annotated[str | None, typer.Option(help="Feature tier. [a20]")] = None,
-    split: Annotated[str | None, typer.Option(help="Split rule. [the data set's own]")] = None,
-    folds: Annotated[
-        str | None, typer.Option(metavar="INTEGER", help="Folds of a walk-forward split. [5]")
-    ] = None,
-    fold: Annotated[
-        str | None, typer.Option(metavar="INTEGER", help="One of them alone, from 0. [all]")
-    ] = None,
-    groups: Annotated[
-        str | None, typer.Option(help="Stations, stores, heats or subjects, by commas, or all.")
-    ] = None,
-    data_seed: Annotated[
-        str | None, typer.Option(metavar="INTEGER", help="Seed of synthetic data. [0]")
-    ] = None,
-    limit: Annotated[
-        str | None, typer.Option(metavar="INTEGER", help="At most so many training windows.")
-    ] = None,
-    trials: Annotated[
-        str | None,
-        typer.Option(metavar="INTEGER", help="Total number of trials. [30; 70 for several budgets]"),
-    ] = None,
-    startup_trials: Annotated[
-        str | None,
-        typer.Option(metavar="INTEGER", help="Trials, forced ones among them, before TPE takes over. [12]"),
-    ] = None,
-    objective: Annotated[
-        str | None,
-        typer.Option(help="val_loss, or a metric such as auc. [val_loss]"),
-    ] = None,
-    prune: Annotated[
-        bool | None, typer.Option("--prune/--no-prune", help="Stop trials worse than the median. [prune]")
-    ] = None,
-    prune_warmup: Annotated[
-        str | None, typer.Option(metavar="INTEGER", help="Epochs before a trial may be pruned. [5]")
-    ] = None,
-    epochs: Annotated[str | None, typer.Option(metavar="INTEGER", help="Epochs at most. [50]")] = None,
-    loss: Annotated[
-        str | None,
-        typer.Option(
-            help="Training loss: bce, focal, cross_entropy, mse, mae, huber, gaussian_nll or "
-            "gaussian_nll_full. [the task's own]"
-        ),
-    ] = None,
-    focal_gamma: Annotated[
-        str | None, typer.Option(metavar="FLOAT", help="Focusing parameter of the focal loss. [2]")
-    ] = None,
-    focal_alpha: Annotated[
-        str | None, typer.Option(metavar="FLOAT", help="Positive class weight of the focal loss.")
-    ] = None,
-    huber_delta: Annotated[
-        str | None, typer.Option(metavar="FLOAT", help="Where Huber's loss turns linear, scaled. [1]")
-    ] = None,
-    positive_weight: Annotated[
-        str | None, typer.Option(metavar="FLOAT", help="What a positive counts in bce. [1]")
-    ] = None,
-    patience: Annotated[
-        str | None, typer.Option(metavar="INTEGER", help="Epochs without improvement before stopping. [10]")
-    ] = None,
-    min_delta: Annotated[
-        str | None, typer.Option(metavar="FLOAT", help="Least improvement that counts. [0.001]")
-    ] = None,
-    clip_norm: Annotated[
-        str | None, typer.Option(metavar="FLOAT", help="Gradients are clipped to this norm. [1]")
-    ] = None,
-    micro_batch: Annotated[
-        str | None, typer.Option(metavar="INTEGER", help="Largest batch held in memory at once.")
-    ] = None,
-    precision: Annotated[
-        str | None,
-        typer.Option(help="auto, bf16 (slow where the processor does not multiply in it) or fp32. [auto]"),
-    ] = None,
-    seed: Annotated[
-        str | None, typer.Option(metavar="INTEGER", help="Seed of everything random. [0]")
-    ] = None,
-    workers: Annotated[str | None, typer.Option(metavar="INTEGER", help="Trials at a time. [1]")] = None,
-    threads: Annotated[
-        str | None, typer.Option(metavar="INTEGER", help="CPU threads a trial. [all cores / workers]")
-    ] = None,
-    checkpoint_seconds: Annotated[
-        str | None, typer.Option(metavar="FLOAT", help="Least time between a trial's checkpoints. [30]")
-    ] = None,
-    trial_timeout_seconds: Annotated[
-        str | None, typer.Option(metavar="FLOAT", help="Time limit of a trial's training.")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda. [auto]")] = None,
-    experiment: Annotated[
-        str | None, typer.Option(help="Name of the study. [<data>_<model>_h<horizon>_<budget>]")
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder that everything is written to. [outputs]")] = None,
-    storage: Annotated[str | None, typer.Option(help="Database URL. [sqlite:///OUT/studies.db]")] = None,
-) -> None:
-    """The settings of a study, one flag a key: the signature that :func:`takes_study` hands to commands.
+class Commands(TyperGroup):
+    """The list of commands: plain text, because rich takes a while and the list must come at once."""
 
-    Numbers come as text: the config checks them, with the key, the value and what is valid.
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**{**attributes, "rich_markup_mode": None})
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is asked for; an unknown one is refused with the nearest name."""
+        if not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
+            raise UnknownNameError("command", args[0], self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
+
+
+def study_command(app: typer.Typer, **texts: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add a command that takes the settings of a study beside its own options; it gets them as a config.
+
+    The list of commands must come at once, so the settings, which import pydantic, are read only when the
+    command is chosen.
+
+    Args:
+        app: Where it is added.
+        **texts: What ``app.command`` takes, such as the epilog.
     """
 
+    def register(command: Callable[..., None]) -> Callable[..., None]:
+        class StudyCommand(TyperCommand):
+            def make_context(
+                self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+            ) -> Any:
+                whole = typer.Typer(add_completion=False, rich_markup_mode="rich")
+                whole.command(**texts)(_with_settings(command))
+                return typer.main.get_command(whole).make_context(info_name, args, parent, **extra)
 
-def takes_study(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the settings of a study beside its own options; it gets them as a config."""
-    own = inspect.signature(command).parameters
-    shared = inspect.signature(study_options).parameters
+        app.command(command.__name__, cls=StudyCommand, help=command.__doc__, **texts)(lambda: None)
+        return command
 
-    @functools.wraps(command)
-    def wrapper(**given: Any) -> None:
-        from hpo.study.config import build_config, read_study_file
+    return register
 
-        settings = {name: given[name] for name in shared if name != "study"}
-        file = read_study_file(given["study"]) if given["study"] else None
-        command(build_config(settings, file), **{name: given[name] for name in given if name not in shared})
 
-    parameters = [*shared.values(), *(p for name, p in own.items() if name != "config")]
-    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
-    return wrapper
+def flag_of(key: str) -> str:
+    """The flag of a setting."""
+    return f"--{key.replace('_', '-')}"
+
+
+def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """The command as typer sees it: every setting is a parameter."""
+    from hpo.study.config import settings
+
+    def run(ctx: typer.Context, study: Path | None, **values: Any) -> None:
+        given = {key: values.pop(key) for key in settings()}
+        typed = {key: value for key, value in given.items() if _is_typed(ctx, key)}
+        command(_make_config(typed, study), **values)
+
+    own = [p for name, p in inspect.signature(command).parameters.items() if name != "config"]
+    context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    file = inspect.Parameter("study", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_StudyFile)
+    parameters = [context, file, *own, *(_parameter(setting) for setting in settings().values())]
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+    run.__doc__ = command.__doc__
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    return run
+
+
+def _parameter(setting: "Setting") -> inspect.Parameter:
+    """The flag of a setting. Its value stays text: the config checks it, and says key, value and rule."""
+    flag, panel = flag_of(setting.key), f"{setting.table.capitalize()}: {setting.panel.lower()}"
+    default: object = setting.default
+    annotation: type = str if default is not None else str | None  # type: ignore[assignment]
+    if setting.kind is bool:
+        flag, default, annotation = f"{flag}/{flag_of('no_' + setting.key)}", default == "True", bool
+    text = f"{setting.description[:1].upper()}{setting.description[1:]}."
+    takes = textwrap.fill(setting.takes, _TAKES_WIDTH, break_long_words=False)
+    option = typer.Option(flag, help=text, metavar=takes, rich_help_panel=panel)
+    return inspect.Parameter(
+        setting.key,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[annotation, option],
+    )
+
+
+def _is_typed(ctx: typer.Context, key: str) -> bool:
+    source = ctx.get_parameter_source(key)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _make_config(typed: dict[str, Any], path: Path | None) -> "StudyConfig":
+    """Build the config; an error in the study file names the file."""
+    from hpo.study.config import build_config, read_study_file
+
+    try:
+        return build_config(typed, read_study_file(path) if path else None)
+    except ConfigError as error:
+        if path is None or error.key is None or error.key in typed:
+            raise
+        raise ConfigError(f"{path}: {error}") from error

@@ -10,7 +10,8 @@ from hpo.store.audit import Difference, compare, mend
 from hpo.store.database import RDBStorage, load_study, open_existing, open_storage, sqlite_file, study_names
 from hpo.store.layout import ExperimentFiles
 from hpo.store.locks import FileLock
-from hpo.study.config import NAME_PATTERN, build_config, read_study_file
+from hpo.study.config import build_config, read_study_file
+from hpo.study.settings import NAME_PATTERN
 from hpo.system.files import remove_leftovers
 
 

@@ -255,9 +255,9 @@ def _unreachable(family: ModelFamily, shape: ForecastShape, budget: int) -> str:
     smallest, largest = size_range(family, shape)
     where = f"on {shape.context_length} rows x {shape.n_channels} channels"
     if smallest == largest:
-        return f"model {family.name} has one size {where}: {smallest:,} parameters; give BUDGET={smallest}"
+        return f"model {family.name} has one size {where}: {smallest:,} parameters; give it as the budget"
     return (
         f"model {family.name} cannot hold a budget of {format_budget(budget)} within 2 % {where}: its sizes "
         f"there go from {smallest:,} to {largest:,} parameters, in steps that miss this budget; "
-        "take another BUDGET, another CONTEXT or other columns"
+        "take another budget, another context or other columns"
     )

@@ -18,8 +18,8 @@ def parse_budget(text: str) -> int:
     value = float(match[1]) * _SUFFIXES[match[2].lower()] if match else 0.0
     if value < 1 or value > 1e12:
         raise BudgetError(
-            "budget must be a positive number of parameters such as 750k, 2M, 20M, 200M or 1.5M, "
-            f"got {text!r}"
+            f"must be a positive number of parameters such as 750k, 2M, 20M, 200M or 1.5M, got {text!r}",
+            key="budget",
         )
     return round(value)
 
@@ -32,7 +32,7 @@ def parse_budgets(text: str) -> tuple[int, ...]:
     """
     budgets = [parse_budget(part) for part in text.split(",")]
     if len(set(budgets)) < len(budgets):
-        raise BudgetError(f"budgets must differ from each other, got {text!r}")
+        raise BudgetError(f"budgets must differ from each other, got {text!r}", key="budget")
     return tuple(sorted(budgets))
 
 

@@ -244,7 +244,7 @@ def _next_steps(summary: Summary) -> list[str]:
         [
             "Go on, or try more",
             "the command that began it",
-            "goes on to the total; a higher TRIALS extends it",
+            "goes on to the total; a higher `trials` extends it",
         ],
         ["Write this page again", f"`hpo summary --experiment {experiment}`", "same trials, same bytes"],
     ]
