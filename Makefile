@@ -9,33 +9,31 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; 
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-# A variable counts only from make's command line, so that an unrelated MODEL in the environment does not.
+# Every variable of make's command line goes to hpo as NAME=value, whatever its value holds; hpo says which there
+# are. The environment does not count: an unrelated MODEL there is not meant.
 quote = '$(subst ','\'',$(1))'
-given = $(filter command line,$(origin $(1)))
-flag = $(if $(given),$(2) $(call quote,$($(1))))
-VARIABLES := MODEL BUDGET DATA TARGET TIME TASK HORIZON CONTEXT THRESHOLD FEATURES SPLIT LOSS OBJECTIVE TRIALS EPOCHS \
-	LIMIT SEED WORKERS DEVICE EXPERIMENT OUT STORAGE STUDY
-lower = $(shell echo $(1) | tr A-Z a-z)
-FLAGS = $(foreach v,$(VARIABLES),$(call flag,$(v),--$(call lower,$(v)))) $(if $(call given,ARGS),$(ARGS))
-PLACE = $(call flag,OUT,--out) $(call flag,STORAGE,--storage)
+given = $(foreach name,$(.VARIABLES),$(if $(filter command line,$(origin $(name))),$(name)))
+forward = $(foreach name,$(filter-out PYTHON EXTRAS SHELL MAKE%,$(given)),$(call quote,$(name)=$(value $(name))))
+HPO = @$(BIN)/python -m hpo.cli.make
+more = $(if $(filter ARGS,$(given)),$(ARGS))
 
 .PHONY: help hpo test check lint typecheck test-slow test-parity chaos summary dashboard bench wheel-check clean install install-test
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-hpo: .venv/installed ## Run or resume a study: make hpo MODEL=psann BUDGET=2M
-	@$(BIN)/hpo $(if $(call given,DRY_RUN),plan,run) $(FLAGS)
+hpo: .venv/installed ## Run or resume a study: make hpo MODEL=psann BUDGET=2M (DRY_RUN=1 shows the plan)
+	$(HPO) run $(forward)
 
 summary: .venv/installed ## Write a study's summary again: make summary EXPERIMENT=sp500_psann_h1_2M
-	@$(BIN)/hpo summary $(call flag,EXPERIMENT,--experiment) $(PLACE) $(if $(call given,ARGS),$(ARGS))
+	$(HPO) summary $(forward)
 
 dashboard: .venv/installed ## Browse all studies on http://127.0.0.1:8080
-	@$(BIN)/hpo dashboard $(PLACE) $(if $(call given,ARGS),$(ARGS))
+	$(HPO) dashboard $(forward)
 
 test: .venv/installed-test ## Run the tests, but for the slow ones, on up to four cores
 	@$(BIN)/python -m pytest -m "not slow and not benchmark and not chaos" \
-		--numprocesses auto --maxprocesses 4 --dist loadgroup $(if $(call given,ARGS),$(ARGS))
+		--numprocesses auto --maxprocesses 4 --dist loadgroup $(more)
 
 test-slow: .venv/installed-test ## Run the slow tests
 	@$(BIN)/python -m pytest -m slow
@@ -51,7 +49,7 @@ build/parity/installed: tests/parity/requirements.txt constraints.txt
 	@touch $@
 
 chaos: .venv/installed-test ## Kill it, fill its disk, tear its files: about an hour
-	@$(BIN)/python -m pytest -s -m "not benchmark" tests/chaos $(if $(call given,ARGS),$(ARGS))
+	@$(BIN)/python -m pytest -s -m "not benchmark" tests/chaos $(more)
 
 bench: .venv/installed-test ## Run the benchmarks
 	@$(BIN)/python -m pytest -m benchmark -s tests/benchmarks
@@ -66,7 +64,7 @@ typecheck: .venv/installed-test
 	@cp -r models data studies build/tree/hpo/
 	@cd build/tree && ../../$(BIN)/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache -p hpo
 
-check: lint typecheck test test-slow bench ## Everything: lint, types, tests, benchmarks
+check: lint typecheck test test-slow ## Lint, types, all tests
 
 # The wheel must work where no checkout is: install it elsewhere, import every module, run a tiny study.
 wheel-check: .venv/installed-test ## Build the wheel, install it outside the checkout, run a tiny study from it
