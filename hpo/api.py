@@ -10,7 +10,7 @@ from hpo.engine.coordinator import Runner
 from hpo.engine.listener import Listener, Listeners, LogFile, Said, StudyEnded, StudyStarted
 from hpo.engine.prepare import prepare_study
 from hpo.errors import ConfigError, StorageError
-from hpo.execute.local import start_fork_server
+from hpo.execute.server import start_server
 from hpo.store.database import check_storage, open_storage
 from hpo.store.layout import ExperimentFiles
 from hpo.store.manifest import write_manifest
@@ -74,7 +74,7 @@ def run_study(
     stop = stop or StopFlag()
     check_storage(config.storage_url)
     get_family(config.model.model)
-    start_fork_server()
+    start_server()
     context = make_context(config)
     files = context.files
     _check_output(files)

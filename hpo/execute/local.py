@@ -4,53 +4,21 @@ The child trains and reports each epoch; the parent answers whether to go on. Ch
 server that has torch loaded, and end by themselves when their parent is gone.
 """
 
-import atexit
-import contextlib
 import math
-import multiprocessing
 import multiprocessing.connection
 import signal
 import time
 from collections.abc import Callable
-from multiprocessing import forkserver
 
-import psutil
-
-from hpo.execute.entry import run_job
+from hpo.execute.server import start_child
 from hpo.learn.job import Job
 from hpo.system.stop import InterruptedTrialError, StopFlag
 from hpo.trial.events import EpochResult, Failed, Finished, Interrupted, Resumed, Trouble, Unwritten
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-# Optimisers and the flop counter import torch._dynamo when first used: 2 s that each child would pay.
-_CONTEXT.set_forkserver_preload(["hpo.execute.entry", "torch._dynamo", "sklearn.metrics"])
 _POLL_SECONDS = 0.2
 _EXIT_SECONDS = 5.0
 _GRACE_SECONDS = 60.0
 """A trial over its time limit ends after its batch; one that hangs in a batch is killed after so long."""
-
-
-def start_fork_server() -> None:
-    """Start the server that children come from, so that its imports overlap with other work.
-
-    A signal to the whole group is for the run and its trials: the server leaves when the run does.
-    """
-    signals = (signal.SIGINT, signal.SIGTERM)
-    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in signals}
-    try:
-        forkserver.ensure_running()
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    atexit.register(_stop_fork_server)
-
-
-def _stop_fork_server() -> None:
-    """One that is still importing would hold our output open after we have left."""
-    for child in psutil.Process().children():
-        with contextlib.suppress(psutil.Error):
-            if any("multiprocessing.forkserver" in word for word in child.cmdline()):
-                child.kill()
 
 
 def run_in_child(
@@ -75,10 +43,8 @@ def run_in_child(
     Raises:
         InterruptedTrialError: ``stop`` was set before the trial ended.
     """
-    ours, theirs = _CONTEXT.Pipe()
-    process = _CONTEXT.Process(target=run_job, args=(job, theirs), daemon=True)
-    process.start()
-    theirs.close()
+    process = start_child(job)
+    ours = process.connection
     deadline = math.inf
     if job.max_seconds is not None:  # what comes after a fold's last epoch is not counted
         deadline = time.monotonic() + job.max_seconds + _GRACE_SECONDS * len(job.folds)
@@ -124,7 +90,7 @@ def run_in_child(
         if process.is_alive():
             process.kill()
             process.join()
-        ours.close()
+        process.close()
 
 
 def _ended(exit_code: int | None, stop: StopFlag) -> Failed:
