@@ -219,13 +219,6 @@ class ForecastData:
     feature_mean: npt.NDArray[np.float64]
     feature_std: npt.NDArray[np.float64]
 
-    @property
-    def n_outputs(self) -> int:
-        """Numbers in one forecast; of a multi-class task, one a class."""
-        if self.table.task == "multiclass":
-            return len(self.table.class_names)
-        return len(self.table.target_offsets) * int(self.target_values.shape[1])
-
     def targets_at(self, ends: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """The targets of windows that end at some rows, (N, steps x K), step-major."""
         rows = ends[:, None] + np.array(self.table.target_offsets)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from hpo.data.base import ForecastData
-from hpo.scoring.losses import LossSettings, covariance_of, default_loss, loss_function
+from hpo.scoring.losses import LossSettings
 from hpo.scoring.references import References, compute_references
+from hpo.scoring.task import Task, choose_task
 from hpo.search.plan import Plan, make_plan
 from hpo.store.layout import ExperimentFiles
 from hpo.store.manifest import code_version, stored_references
@@ -27,6 +28,7 @@ class StudyContext:
         config: The study's settings.
         plan: Its search space and forced configs.
         folds: Its data, split and scaled; several where the split walks forward.
+        task: What is forecast.
         device: Resolved: "cpu" or "cuda".
         references: The reference forecasts and their validation metrics.
         code: The code that runs.
@@ -36,6 +38,7 @@ class StudyContext:
     config: StudyConfig
     plan: Plan
     folds: tuple[ForecastData, ...]
+    task: Task
     device: str
     references: References
     code: Code
@@ -59,7 +62,7 @@ class StudyContext:
     @property
     def loss(self) -> LossSettings:
         """The training loss."""
-        return loss_of(self.config, self.data.table.task)
+        return loss_of(self.config, self.task)
 
     @property
     def precision(self) -> str:
@@ -83,16 +86,18 @@ def make_context(config: StudyConfig) -> StudyContext:
     device = resolve_device(config.study.device)
     folds = load_data(config)
     data = folds[-1]
-    loss = loss_of(config, data.table.task)
-    loss_function(loss, data.table.task)
-    covariance = covariance_of(loss, data.n_outputs)
-    references = stored_references(files_of(config), folds) or compute_references(
-        folds, config.objective, gaussian=covariance != "none"
+    task = choose_task(data.table.task, config.training.loss)
+    loss = loss_of(config, task)
+    task.loss(loss)
+    covariance = task.covariance(loss, task.n_outputs(data))
+    references = stored_references(files_of(config), folds, task) or compute_references(
+        folds, task, config.objective, gaussian=covariance != "none"
     )
     return StudyContext(
         config=config,
-        plan=make_plan(family, shape_of(data, covariance), config.budgets),
+        plan=make_plan(family, shape_of(data, task, covariance), config.budgets),
         folds=folds,
+        task=task,
         device=device,
         references=references,
         code=code_version(),
@@ -100,11 +105,11 @@ def make_context(config: StudyConfig) -> StudyContext:
     )
 
 
-def loss_of(config: StudyConfig, task: str) -> LossSettings:
+def loss_of(config: StudyConfig, task: Task) -> LossSettings:
     """The training loss of a study."""
     training = config.training
     return LossSettings(
-        name=training.loss or default_loss(task),
+        name=training.loss or task.default_loss,
         focal_gamma=training.focal_gamma,
         focal_alpha=training.focal_alpha,
         huber_delta=training.huber_delta,

@@ -7,8 +7,7 @@ from hpo.data.base import ForecastData
 from hpo.engine.context import StudyContext
 from hpo.learn.job import Fold, Job
 from hpo.learn.loop import TrainSettings
-from hpo.scoring.losses import constant_output
-from hpo.scoring.metrics import Scorer
+from hpo.scoring.scorer import Scorer
 from hpo.search.plan import TrialSpec
 from hpo.search.tpe import trial_seed
 from hpo.store.view import ORIGIN, FrozenTrial, stored_fields, to_utc
@@ -167,12 +166,12 @@ def _n_rows(data: ForecastData) -> int:
 
 
 def _fold(data: ForecastData, scorer: Scorer) -> Fold:
-    task, train, n_rows = data.table.task, data.splits.train, _n_rows(data)
+    task, train, n_rows = scorer.task, data.splits.train, _n_rows(data)
     return Fold(
         features=data.features[:n_rows],
         targets=data.target_values[:n_rows],
         scorer=scorer,
-        offset=constant_output(task, data.targets_at(train), data.n_outputs),
+        offset=task.constant(data.targets_at(train), task.n_outputs(data)),
         train_ends=train,
         val_ends=data.splits.val,
     )
@@ -186,7 +185,7 @@ def make_job(context: StudyContext, record: TrialRecord, beats: float | None) ->
         family=context.plan.family.name,
         model=spec.model,
         shape=context.plan.shape,
-        task=table.task,
+        task=context.task,
         target_offsets=table.target_offsets,
         folds=tuple(map(_fold, context.folds, context.references.scorers)),
         objective=config.objective,

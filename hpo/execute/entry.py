@@ -26,7 +26,7 @@ from hpo.learn.checkpoint import Checkpointer, key_of, restore
 from hpo.learn.job import Fold, Job
 from hpo.learn.loop import DivergedError, Goal, Training, Windows, predict, train
 from hpo.models.blocks import Offset
-from hpo.scoring.losses import LossFunction, loss_function, score_function
+from hpo.scoring.losses import LossFunction
 from hpo.study.catalogue import get_family
 from hpo.system.files import move_to_quarantine, write_bytes
 from hpo.system.stop import StopFlag
@@ -90,7 +90,7 @@ def _train(job: Job, connection: Connection, stopping: StopFlag) -> Finished | F
     """Train on each fold anew, from the checkpoint if there is one."""
     torch.set_num_threads(job.threads)
     device = torch.device(job.device)
-    loss = loss_function(job.loss, job.task)
+    loss = job.task.loss(job.loss)
 
     def unwritten(what: str, error: OSError) -> None:
         connection.send(Unwritten(what=what, reason=error.strerror or str(error)))
@@ -185,7 +185,7 @@ def _train_fold(
         train_windows,
         val_windows,
         loss,
-        score_function(job.task),
+        job.task.score,
         report,
         goal=goal,
         max_seconds=None if job.max_seconds is None else job.max_seconds - spent,

@@ -9,8 +9,9 @@ import numpy.typing as npt
 from hpo.learn.loop import TrainSettings
 from hpo.models.base import ForecastShape, ModelConfig
 from hpo.scoring.losses import LossSettings
-from hpo.scoring.metrics import Scorer
 from hpo.scoring.objective import Objective
+from hpo.scoring.scorer import Scorer
+from hpo.scoring.task import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class Job:
         family: Name of the model family.
         model: The family's config, sized.
         shape: The task's input and output.
-        task: "binary", "multiclass" or "regression".
+        task: What is forecast.
         target_offsets: A window that ends at row t has the targets of rows t + offset.
         folds: What it trains on, one after the other, each time anew; the objective is their mean.
         objective: What the best epoch and early stopping go by.
@@ -64,7 +65,7 @@ class Job:
     family: str
     model: ModelConfig
     shape: ForecastShape
-    task: str
+    task: Task
     target_offsets: tuple[int, ...]
     folds: tuple[Fold, ...]
     objective: Objective

@@ -10,15 +10,15 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from hpo.errors import ConfigError, UnknownNameError
+from hpo.scoring.task import METRICS, TASKS
 
 VAL_LOSS = "val_loss"
 
-PROPER_SCORES = {"binary": "log_loss", "multiclass": "log_loss", "regression": "mse"}
-"""The metric that ``val_loss`` is, by task."""
+PROPER_SCORES = tuple(dict.fromkeys(task.proper_score for task in TASKS.values()))
+"""The metrics that ``val_loss`` can be."""
 
-LOWER_IS_BETTER = ("log_loss", "brier", "ece", "mse", "rmse", "mae", "smape", "mase", "nll")
-HIGHER_IS_BETTER = ("auc", "accuracy", "precision", "recall", "f1", "r2", "direction_accuracy")
-"""Metrics that are 1 for a perfect forecast."""
+LOWER_IS_BETTER = tuple(name for name, metric in METRICS.items() if metric.better == "lower")
+HIGHER_IS_BETTER = tuple(name for name, metric in METRICS.items() if metric.better == "higher")
 
 OBJECTIVES = (VAL_LOSS, *LOWER_IS_BETTER, *HIGHER_IS_BETTER)
 
@@ -42,8 +42,11 @@ class Objective(BaseModel):
         return None if self.name == VAL_LOSS else self.name
 
     def metric_in(self, metrics: Mapping[str, float]) -> str | None:
-        """The metric that it is among those of a task; None where they hold no proper score."""
-        return self.metric or next((name for name in PROPER_SCORES.values() if name in metrics), None)
+        """The metric that it is among those of a task; None where they hold no proper score.
+
+        A task's proper score comes before its other metrics, which may be other tasks' proper scores.
+        """
+        return self.metric or next((name for name in metrics if name in PROPER_SCORES), None)
 
     def score(self, metrics: Mapping[str, float]) -> float | None:
         """Its value among the metrics of a task; None if it is not among them."""
@@ -54,15 +57,26 @@ class Objective(BaseModel):
         """Whether a value betters another; any betters None."""
         return than is None or self.sign * value < self.sign * than
 
+    @property
+    def perfect(self) -> float | None:
+        """The value of a perfect forecast; None where there is none, as for a likelihood.
+
+        A metric that is not known, of a newer version, has none; a proper score's is 0.
+        """
+        if self.metric is None:
+            return 0.0
+        known = METRICS.get(self.metric)
+        return None if known is None else known.perfect
+
     def skill(self, value: float, reference: float) -> float | None:
         """Skill score (Murphy 1988): the share of the way from the reference to a perfect forecast.
 
         1 - value / reference for a loss, (value - reference) / (1 - reference) for a metric whose perfect
-        value is 1. None where that is undefined, as for a likelihood, which no forecast perfects.
+        value is 1. None where that is undefined.
         """
-        if self.name == "nll":
+        if self.perfect is None:
             return None
-        missing, left = (1.0 - reference, 1.0 - value) if self.direction == "maximize" else (reference, value)
+        missing, left = (self.sign * (score - self.perfect) for score in (reference, value))
         return 1.0 - left / missing if missing > 0 else None
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from hpo.data.base import ForecastData
 from hpo.errors import StorageError
 from hpo.scoring.references import References, restore_references
+from hpo.scoring.task import Task
 from hpo.store.layout import ExperimentFiles
 from hpo.system.files import move_to_quarantine, read_json, write_json
 from hpo.system.hardware import describe
@@ -60,14 +61,14 @@ def write_manifest(
     write_json(files.manifest, manifest)
 
 
-def stored_references(files: ExperimentFiles, folds: Sequence[ForecastData]) -> References | None:
+def stored_references(files: ExperimentFiles, folds: Sequence[ForecastData], task: Task) -> References | None:
     """The references that a study's first run computed; None in that run, or if the data have changed."""
     manifest = _read(files)
     if manifest.get("data", {}).get("sha256") != folds[0].table.sha256:
         return None
     known = manifest["references"]
     try:
-        return restore_references(folds, known["folds"], known["naive"], known["season"])
+        return restore_references(folds, task, known["folds"], known["naive"], known["season"])
     except KeyError:  # written by another version
         return None
 

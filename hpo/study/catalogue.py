@@ -10,6 +10,7 @@ from hpo.errors import DatasetError, UnknownNameError
 from hpo.models import FAMILIES
 from hpo.models.base import ForecastShape, ModelFamily
 from hpo.models.gaussian import Covariance
+from hpo.scoring.task import Task
 from hpo.study.config import StudyConfig
 
 
@@ -88,12 +89,12 @@ def load_data(config: StudyConfig) -> tuple[ForecastData, ...]:
         raise DatasetError(f"data {section.data}: {error}") from error
 
 
-def shape_of(data: ForecastData, covariance: Covariance = "none") -> ForecastShape:
+def shape_of(data: ForecastData, task: Task, covariance: Covariance = "none") -> ForecastShape:
     """What a model needs to know of the data and of its covariance head."""
     return ForecastShape(
         context_length=data.context_length,
         n_channels=data.features.shape[1],
-        n_outputs=data.n_outputs,
+        n_outputs=task.n_outputs(data),
         target_channels=data.table.target_channels,
         covariance=covariance,
     )

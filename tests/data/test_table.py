@@ -58,7 +58,7 @@ def test_a_good_file(tmp_path, name):
 def test_several_targets_are_step_major(tmp_path):
     table = frame()
     data = prepare("my", request(write(tmp_path, table), target=("load", "wind")))
-    assert data.n_outputs == 6
+    assert data.targets_at(data.splits.val).shape == (len(data.splits.val), 6)
     end = data.splits.val[0]
     got = data.targets_at(np.array([end]))[0].reshape(3, 2) * data.target_std + data.target_mean
     expected = table[["load", "wind"]].to_numpy()[end + 1 : end + 4]

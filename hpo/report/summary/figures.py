@@ -13,6 +13,7 @@ import hpo.report.summary.formats as fmt
 from hpo.report.summary import look
 from hpo.report.summary.groups import origin_kind
 from hpo.report.summary.schema import Row, Summary
+from hpo.scoring.task import METRICS, TASKS
 from hpo.system.counts import format_budget
 from hpo.trial.record import TrialRecord, epoch_values, rank
 
@@ -27,7 +28,7 @@ _ORIGINS = {
 }
 _OTHER_ORIGIN = (look.INK, "h")
 
-_SCORE_OF_LOSS = {"bce": "log_loss", "mse": "mse"}
+_SCORE_OF_LOSS = {task.default_loss: task.proper_score for task in TASKS.values()}
 """Training losses that are a task's score, so that both curves stand on one axis."""
 
 _SIGNIFICANT = 0.05
@@ -251,7 +252,8 @@ def _history_title(summary: Summary) -> str:
 def _score_label(summary: Summary) -> str:
     o = summary.overview
     direction = "lower is better" if o.objective.direction == "minimize" else "higher is better"
-    unit = f" in {look.UNITS[o.score]}" if o.score in look.UNITS else ""
+    metric = METRICS.get(o.score or "")
+    unit = f" in {metric.unit}" if metric and metric.unit else ""
     score = f", {o.score}" if o.score not in (None, o.objective.name) else ""
     return f"{o.objective.name}{score}{unit}\n({direction})"
 

@@ -18,8 +18,6 @@ FAINT = "#dddddd"
 # Okabe and Ito's colours, which colour-blind people tell apart.
 BLUE, ORANGE, GREEN, RED, PINK, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 
-UNITS = {"log_loss": "nats", "mse": "squared scaled units"}
-
 _FENCE = 3.0
 """Values further than this many interquartile ranges from the quartiles are "far out" (Tukey 1977)."""
 

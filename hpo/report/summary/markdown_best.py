@@ -8,7 +8,7 @@ import tomli_w
 import hpo.report.summary.formats as fmt
 from hpo.report.summary.markup import cell, code, table
 from hpo.report.summary.schema import Best, Summary
-from hpo.scoring.objective import HIGHER_IS_BETTER, LOWER_IS_BETTER
+from hpo.scoring.task import METRICS
 from hpo.trial.record import ClassCounts
 
 
@@ -182,7 +182,9 @@ def _config(best: Best) -> str:
 
 def _metric(name: str) -> str:
     """A metric's name with an arrow towards the better."""
-    return f"{name} ↓" if name in LOWER_IS_BETTER else f"{name} ↑" if name in HIGHER_IS_BETTER else name
+    metric = METRICS.get(name)
+    arrow = {"lower": " ↓", "higher": " ↑"}.get(metric.better or "", "") if metric else ""
+    return name + arrow
 
 
 def _objective_first(names: Sequence[str], score: str | None) -> list[str]:

@@ -20,14 +20,16 @@ from hpo.learn.job import Fold, Job
 from hpo.learn.loop import TrainSettings
 from hpo.models.base import ForecastShape
 from hpo.models.mlp import MlpConfig
+from hpo.scoring.forecasts import Scale
 from hpo.scoring.losses import LossSettings
-from hpo.scoring.metrics import Scorer
 from hpo.scoring.objective import make_objective
+from hpo.scoring.scorer import Scorer
+from hpo.scoring.task import BINARY
 from hpo.system.stop import InterruptedTrialError, StopFlag
 from hpo.trial.events import Failed, Finished
 
 ROWS, LENGTH, CHANNELS = 300, 8, 2
-SCORER = Scorer(task="binary", mean=np.zeros(1), std=np.ones(1), naive_error=np.ones(1))
+SCORER = Scorer(task=BINARY, scale=Scale(mean=np.zeros(1), std=np.ones(1), naive_error=np.ones(1)))
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def job(tmp_path):
         family="mlp",
         model=MlpConfig(d_model=16, n_layers=2, dropout=0.1, normalisation="none"),
         shape=ForecastShape(context_length=LENGTH, n_channels=CHANNELS, n_outputs=1),
-        task="binary",
+        task=BINARY,
         target_offsets=(0,),
         folds=(
             Fold(
@@ -339,10 +341,12 @@ def test_a_child_leaves_with_its_parent(tmp_path):
             import numpy as np
             from hpo.learn.job import Fold, Job
             from hpo.scoring.losses import LossSettings
-            from hpo.scoring.metrics import Scorer
+            from hpo.scoring.forecasts import Scale
             from hpo.models.base import ForecastShape
             from hpo.models.mlp import MlpConfig
             from hpo.scoring.objective import make_objective
+            from hpo.scoring.scorer import Scorer
+            from hpo.scoring.task import BINARY
             from hpo.system.stop import StopFlag
             from hpo.learn.loop import TrainSettings
             from hpo.execute.local import run_in_child
@@ -357,14 +361,15 @@ def test_a_child_leaves_with_its_parent(tmp_path):
                     family="mlp",
                     model=MlpConfig(d_model=8, n_layers=1),
                     shape=ForecastShape(context_length=8, n_channels=2, n_outputs=1),
-                    task="binary",
+                    task=BINARY,
                     target_offsets=(0,),
                     folds=(
                         Fold(
                             features=features,
                             targets=features[:, :1],
                             scorer=Scorer(
-                                task="binary", mean=np.zeros(1), std=np.ones(1), naive_error=np.ones(1)
+                                task=BINARY,
+                                scale=Scale(mean=np.zeros(1), std=np.ones(1), naive_error=np.ones(1)),
                             ),
                             offset=np.zeros(1, dtype=np.float32),
                             train_ends=np.arange(7, 200),

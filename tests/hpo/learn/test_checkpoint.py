@@ -10,7 +10,8 @@ from torch import nn
 from hpo.errors import StorageError
 from hpo.learn.checkpoint import Checkpointer, key_of, restore
 from hpo.learn.loop import Training, TrainSettings, Windows, train
-from hpo.scoring.losses import LossSettings, loss_function, score_function
+from hpo.scoring.losses import LossSettings
+from hpo.scoring.task import BINARY
 from hpo.trial.events import FoldResult
 
 SETTINGS = TrainSettings(
@@ -60,7 +61,7 @@ def go_on(training, windows, batches=None):
         left[0] -= 1
         return left[0] < 0
 
-    loss, score = loss_function(LossSettings(name="bce"), "binary"), score_function("binary")
+    loss, score = BINARY.loss(LossSettings(name="bce")), BINARY.score
     train(training, *windows, loss, score, lambda row: True, interrupted=interrupted)
     return training
 

@@ -16,7 +16,8 @@ from hpo.learn.loop import (
     train,
     warmup_cosine,
 )
-from hpo.scoring.losses import LossSettings, loss_function, score_function
+from hpo.scoring.losses import LossSettings
+from hpo.scoring.task import BINARY
 
 LENGTH, CHANNELS = 8, 2
 
@@ -57,9 +58,17 @@ def settings(**changes):
 def run(model=None, report=lambda row: True, loss="bce", max_seconds=None, goal=None, **changes):
     train_windows, val_windows, _ = make_windows()
     training = Training(model or make_model(), len(train_windows), settings(**changes))
-    function = loss_function(LossSettings(name=loss), "binary")
-    score = score_function("binary")
-    train(training, train_windows, val_windows, function, score, report, max_seconds=max_seconds, goal=goal)
+    function = BINARY.loss(LossSettings(name=loss))
+    train(
+        training,
+        train_windows,
+        val_windows,
+        function,
+        BINARY.score,
+        report,
+        max_seconds=max_seconds,
+        goal=goal,
+    )
     return training.model, training
 
 
@@ -106,7 +115,7 @@ def test_it_learns_and_keeps_the_best_epoch():
     assert result.progress.best_value == min(losses)
     assert result.progress.best_epoch == losses.index(min(losses)) + 1
     _, val_windows, _ = make_windows()
-    assert evaluate(model, val_windows, score_function("binary"), settings()) == pytest.approx(min(losses))
+    assert evaluate(model, val_windows, BINARY.score, settings()) == pytest.approx(min(losses))
     outputs, targets = predict(model, val_windows, settings())
     accuracy = np.mean((outputs > 0) == targets)
     assert accuracy > 0.9
@@ -139,7 +148,7 @@ def test_it_ends_at_its_time_limit_with_its_best_epoch():
     assert 0.5 <= spent < 5
     _, val_windows, _ = make_windows()
     best = min(row.val_loss for row in result.progress.curve)
-    assert evaluate(model, val_windows, score_function("binary"), settings()) == pytest.approx(best)
+    assert evaluate(model, val_windows, BINARY.score, settings()) == pytest.approx(best)
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])

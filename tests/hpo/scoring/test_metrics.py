@@ -4,25 +4,40 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from hpo.scoring.metrics import (
-    ECE_BINS,
-    Scorer,
-    binary_metrics,
-    calibration_error,
-    class_counts,
-    class_metrics,
-    confusion_counts,
-    direction_accuracy,
-    gaussian_metrics,
+from hpo.scoring.confusion import binary_counts, class_counts
+from hpo.scoring.forecasts import (
+    BinaryForecast,
+    ClassForecast,
+    RegressionForecast,
+    Scale,
+    gaussian_scores,
     softmax,
 )
+from hpo.scoring.metrics import (
+    CLASS_METRICS,
+    ECE_BINS,
+    calibration_error,
+    direction_accuracy,
+    mase,
+    r2,
+    rmse,
+    smape,
+)
+from hpo.scoring.scorer import Scorer
+from hpo.scoring.task import REGRESSION
 
 P = np.array([0.9, 0.2, 0.6, 0.4, 0.7])
 Y = np.array([1.0, 0.0, 0.0, 1.0, 1.0])
 
 
+def scores_of(forecast):
+    """Values of all metrics of classes that are defined, by name."""
+    values = {metric.name: metric.of(forecast) for metric in CLASS_METRICS}
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def test_binary_metrics_by_hand():
-    scores = binary_metrics(P, Y)
+    scores = scores_of(BinaryForecast(P, Y))
     assert scores["log_loss"] == pytest.approx(
         -(math.log(0.9) + math.log(0.8) + math.log(0.4) + math.log(0.4) + math.log(0.7)) / 5
     )
@@ -36,22 +51,26 @@ def test_binary_metrics_by_hand():
     assert scores["prediction_range"] == pytest.approx(0.7)
 
 
+def counts_of(p, y):
+    return binary_counts(np.log(p / (1 - p))[:, None], y[:, None])
+
+
 def test_confusion_by_hand():
-    counts = confusion_counts(P, Y)
+    counts = counts_of(P, Y)
     assert counts == {"true_negative": 1, "false_positive": 1, "false_negative": 1, "true_positive": 2}
 
 
 def test_one_class_and_certain_predictions():
-    scores = binary_metrics(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
+    scores = scores_of(BinaryForecast(np.array([0.0, 1.0]), np.array([1.0, 1.0])))
     assert "auc" not in scores
     assert all(math.isfinite(value) for value in scores.values())
-    assert confusion_counts(np.array([0.1]), np.array([0.0]))["true_negative"] == 1
+    assert counts_of(np.array([0.1]), np.array([0.0]))["true_negative"] == 1
 
 
 def test_class_metrics_by_hand():
     p = np.array([[0.7, 0.2, 0.1], [0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])
     labels = np.array([0.0, 1.0, 1.0, 2.0])
-    scores = class_metrics(p, labels)
+    scores = scores_of(ClassForecast(p, labels))
     assert scores["log_loss"] == pytest.approx(-np.log([0.7, 0.3, 0.8, 0.4]).mean())
     assert scores["accuracy"] == pytest.approx(3 / 4)
     # Class 0 is found once and guessed twice, class 1 found once of two, class 2 always.
@@ -63,8 +82,9 @@ def test_class_metrics_by_hand():
     assert scores["prediction_range"] == pytest.approx(0.6)
     # Of the pairs of one of a class and one of another, the share in the right order, ties half.
     assert scores["auc"] == pytest.approx((3 / 3 + 3.5 / 4 + 3 / 3) / 3)
-    assert "auc" not in class_metrics(p, np.array([0.0, 1.0, 1.0, 1.0]))
-    assert class_counts(np.log(p), labels, ("a", "b", "c"))["counts"] == [[1, 0, 0], [1, 1, 0], [0, 0, 1]]
+    assert "auc" not in scores_of(ClassForecast(p, np.array([0.0, 1.0, 1.0, 1.0])))
+    counts = class_counts(np.log(p), labels[:, None], ("a", "b", "c"))["counts"]
+    assert counts == [[1, 0, 0], [1, 1, 0], [0, 0, 1]]
 
 
 def test_softmax_of_large_logits():
@@ -86,20 +106,45 @@ def test_calibration_error_against_a_loop():
     assert calibration_error(np.ones(3), np.ones(3, dtype=bool)) == 0.0
 
 
+def regression(forecast, actual, last=None, scale=None):
+    """A forecast of values (N, O), in units that are the scaled ones unless a scale is given."""
+    ones = np.ones(actual.shape[1])
+    return RegressionForecast(
+        outputs=forecast,
+        targets=actual,
+        last=actual[:, :1] if last is None else last,
+        scale=scale or Scale(mean=0 * ones, std=ones, naive_error=ones),
+    )
+
+
+def test_regression_metrics_by_hand():
+    scale = Scale(mean=np.array([10.0, 0.0]), std=np.array([2.0, 1.0]), naive_error=np.array([4.0, 0.5]))
+    # In units 12 and 8 stand beside 10 and 10, 1 and 3 beside 1 and 1.
+    of = regression(np.array([[1.0, 1.0], [-1.0, 3.0]]), np.array([[0.0, 1.0], [0.0, 1.0]]), scale=scale)
+    assert rmse(of) == pytest.approx(math.sqrt((4 + 4 + 0 + 4) / 4))
+    assert smape(of) == pytest.approx(100 * (4 / 22 + 4 / 18 + 0 + 4 / 4) / 4)
+    assert mase(of) == pytest.approx((2 / 4 + 1 / 0.5) / 2)
+    perfect = regression(np.array([[1.0], [3.0]]), np.array([[1.0], [3.0]]))
+    assert r2(perfect) == 1.0
+    assert r2(regression(np.ones((1, 1)), np.ones((1, 1)))) is None, "one window has no mean to beat"
+    flat = Scale(mean=np.zeros(1), std=np.ones(1), naive_error=np.zeros(1))
+    assert mase(regression(np.ones((2, 1)), np.ones((2, 1)), scale=flat)) is None
+
+
 def test_direction_accuracy_by_hand():
     # Two steps of one column: last values 1, 2 and unknown.
     last = np.array([[1.0], [2.0], [np.nan]])
     actual = np.array([[2.0, 0.5], [2.0, 3.0], [9.0, 9.0]])
     forecast = np.array([[1.5, 1.5], [5.0, 2.5], [9.0, 9.0]])
     # Right: up to 2 (1.5), up to 3 (2.5); wrong: down to 0.5 (1.5). No direction: 2 to 2; unknown: the rest.
-    assert direction_accuracy(forecast, actual, last) == {"direction_accuracy": pytest.approx(2 / 3)}
-    assert direction_accuracy(last.repeat(2, 1), actual, last) == {"direction_accuracy": 0.0}
-    assert direction_accuracy(forecast[2:], actual[2:], last[2:]) == {}
+    assert direction_accuracy(regression(forecast, actual, last)) == pytest.approx(2 / 3)
+    assert direction_accuracy(regression(last.repeat(2, 1), actual, last)) == 0.0
+    assert direction_accuracy(regression(forecast[2:], actual[2:], last[2:])) is None
     # Columns beside each other, step-major: (step 1 a, step 1 b, step 2 a, step 2 b).
-    two = direction_accuracy(
+    two = regression(
         np.array([[2.0, 9.0, 0.0, 9.0]]), np.array([[3.0, 11.0, 2.0, 9.5]]), np.array([[1.0, 10.0]])
     )
-    assert two == {"direction_accuracy": pytest.approx(2 / 4)}
+    assert direction_accuracy(two) == pytest.approx(2 / 4)
 
 
 def test_gaussian_metrics_against_draws():
@@ -109,7 +154,7 @@ def test_gaussian_metrics_against_draws():
     targets = rng.normal(size=(20_000, 2)) @ factor.T
     inverse = np.log(np.expm1(np.diag(factor) - 1e-3)) - np.log(np.e - 1)
     raw = np.array([0.0, 0.0, inverse[0], 0.8, inverse[1]])
-    scores = gaussian_metrics(np.tile(raw, (len(targets), 1)), targets)
+    scores = gaussian_scores(np.tile(raw, (len(targets), 1)), targets)
     entropy = 0.5 * np.log((2 * np.pi * np.e) ** 2 * np.linalg.det(factor @ factor.T))
     assert scores["nll"] == pytest.approx(entropy / 2, abs=0.01)
     assert scores["coverage_90"] == pytest.approx(0.9, abs=0.01)
@@ -118,7 +163,7 @@ def test_gaussian_metrics_against_draws():
 
 def test_a_likelihood_that_is_not_finite_is_left_out_and_the_rest_stays():
     one = np.ones(2)
-    scorer = Scorer(task="regression", mean=one, std=one, naive_error=one)
+    scorer = Scorer(task=REGRESSION, scale=Scale(mean=one, std=one, naive_error=one))
     outputs, targets = np.zeros((3, 4)), np.full((3, 2), 1e200)
     outputs[:, 2:] = -50.0
     scores = scorer.metrics(outputs, targets * 1e-100, one[None].repeat(3, 0))
@@ -132,7 +177,7 @@ def test_a_diagonal_covariance_of_a_long_horizon_takes_no_square():
     rng = np.random.default_rng(0)
     targets = rng.normal(size=(2000, 700))
     tracemalloc.start()
-    scores = gaussian_metrics(np.zeros((2000, 1400)), targets)
+    scores = gaussian_scores(np.zeros((2000, 1400)), targets)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 1e9

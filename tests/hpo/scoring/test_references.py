@@ -12,6 +12,7 @@ from hpo.data.base import DataRequest
 from hpo.errors import ConfigError
 from hpo.scoring.objective import make_objective
 from hpo.scoring.references import compute_references
+from hpo.scoring.task import BINARY, REGRESSION
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def test_the_base_rate_is_that_of_the_training_windows(sp500_data):
     train = sp500_data.targets_at(sp500_data.splits.train)
     p, q = float(train.mean()), float(sp500_data.targets_at(sp500_data.splits.val).mean())
     expected = -(q * math.log(p) + (1 - q) * math.log(1 - p))
-    references = compute_references([sp500_data], LOSS)
+    references = compute_references([sp500_data], BINARY, LOSS)
     assert references.metrics["base rate"]["log_loss"] == pytest.approx(expected, rel=1e-5)
     assert references.naive == "base rate"
     assert references.metrics["logistic regression"]["auc"] > 0.7, (
@@ -50,7 +51,7 @@ def test_the_base_rate_is_that_of_the_training_windows(sp500_data):
 
 def test_regression_references_against_loops(hourly):
     load, data = hourly
-    references = compute_references([data], LOSS)
+    references = compute_references([data], REGRESSION, LOSS)
     assert references.season == 24
     assert set(references.metrics) == {"last value", "training mean", "seasonal naive (24)", "ridge"}
     ((start, stop),) = data.splits.rows["train"]
@@ -81,7 +82,7 @@ def test_the_ridge_is_scikit_learns_on_the_same_window(hourly):
         model = Ridge(alpha=alpha).fit(window(data.splits.train), data.targets_at(data.splits.train))
         error = model.predict(window(data.splits.val)) - data.targets_at(data.splits.val)
         scores.append(np.mean(error**2))
-    got = compute_references([data], LOSS).metrics["ridge"]["mse"]
+    got = compute_references([data], REGRESSION, LOSS).metrics["ridge"]["mse"]
     assert min(abs(got / score - 1) for score in scores) < 1e-3, (
         "one of the strengths, fitted on all of train"
     )
@@ -97,18 +98,21 @@ def test_references_do_not_see_the_future(hourly):
     values[first[-1] + 31 :] = 1e3
     features[first[-1] + 31 :] = 1e3
     changed = replace(small, target_values=values, features=features)
-    assert compute_references([changed], LOSS).metrics == compute_references([small], LOSS).metrics
+    assert (
+        compute_references([changed], REGRESSION, LOSS).metrics
+        == compute_references([small], REGRESSION, LOSS).metrics
+    )
 
 
 def test_a_given_season_is_taken(hourly):
     _, data = hourly
     given = replace(data, table=replace(data.table, season=12))
-    assert "seasonal naive (12)" in compute_references([given], LOSS).metrics
+    assert "seasonal naive (12)" in compute_references([given], REGRESSION, LOSS).metrics
 
 
 def test_one_class_alone_has_no_logistic_regression(sp500_data):
     values = np.where(np.isnan(sp500_data.target_values), np.nan, 0.0).astype(np.float32)
-    references = compute_references([replace(sp500_data, target_values=values)], LOSS)
+    references = compute_references([replace(sp500_data, target_values=values)], BINARY, LOSS)
     assert set(references.metrics) == {"base rate"}
     assert np.isfinite(references.metrics["base rate"]["log_loss"])
 
@@ -117,8 +121,8 @@ def test_over_folds_they_are_means_and_the_season_is_that_of_the_first_training_
     path = tmp_path / "hourly.csv"
     request = DataRequest(context_length=24, horizon=6, path=path, target=("load",), n_folds=3)
     folds = prepare_folds("hourly", request)
-    references = compute_references(folds, LOSS)
-    each = [compute_references([data], LOSS) for data in folds]
+    references = compute_references(folds, REGRESSION, LOSS)
+    each = [compute_references([data], REGRESSION, LOSS) for data in folds]
     assert references.season == each[0].season == 24
     for name, scores in references.metrics.items():
         expected = np.mean([one.metrics[name]["mse"] for one in each])
@@ -128,8 +132,8 @@ def test_over_folds_they_are_means_and_the_season_is_that_of_the_first_training_
 
 def test_the_naive_forecast_is_the_best_by_the_objective(sp500_data, hourly):
     _, data = hourly
-    by_loss = compute_references([data], LOSS)
-    by_direction = compute_references([data], make_objective("direction_accuracy"))
+    by_loss = compute_references([data], REGRESSION, LOSS)
+    by_direction = compute_references([data], REGRESSION, make_objective("direction_accuracy"))
     best = max(
         (name for name in by_loss.metrics if name != "ridge"),
         key=lambda name: by_loss.metrics[name]["direction_accuracy"],
@@ -140,12 +144,12 @@ def test_the_naive_forecast_is_the_best_by_the_objective(sp500_data, hourly):
 
 def test_an_objective_of_another_task_is_refused_with_what_there_is(sp500_data):
     with pytest.raises(ConfigError, match=r"objective r2 .*valid: val_loss, log_loss.* auc"):
-        compute_references([sp500_data], make_objective("r2"))
+        compute_references([sp500_data], BINARY, make_objective("r2"))
 
 
 def test_for_a_gaussian_study_naive_forecasts_have_the_variance_of_their_training_errors(hourly):
     load, data = hourly
-    references = compute_references([data], make_objective("nll"), gaussian=True)
+    references = compute_references([data], REGRESSION, make_objective("nll"), gaussian=True)
     mean, std = data.target_mean[0], data.target_std[0]
     train, val = data.splits.train, data.splits.val
     steps = np.arange(1, 31)
@@ -162,6 +166,6 @@ def test_for_a_gaussian_study_naive_forecasts_have_the_variance_of_their_trainin
 
 def test_what_is_to_be_found_in_the_row_itself_is_no_last_value():
     data = prepare("tabular_sine", DataRequest(context_length=1, horizon=1))
-    references = compute_references([data], LOSS)
+    references = compute_references([data], REGRESSION, LOSS)
     assert set(references.metrics) == {"training mean", "ridge"}
     assert references.metrics["training mean"]["mse"] > 0.5

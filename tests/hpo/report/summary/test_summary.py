@@ -25,6 +25,7 @@ def test_page_json_and_pictures_are_written(study, files):
     page = write_summary(files, study())
     assert page == files.summary_md
     assert sorted(path.name for path in files.folder.iterdir()) == [
+        "locks",
         "plots",
         "sp500_psann_h1_2M_study_summary.json",
         "sp500_psann_h1_2M_study_summary.md",
