@@ -36,7 +36,7 @@ def one_line_errors(spell: Callable[[str], str], debug: bool = False) -> Iterato
         line = _line(error, spell)
         if line is None or debug:
             raise
-        print(f"hpo: {' '.join(line.split())}", file=sys.stderr)
+        print("hpo:", *(part.strip() for part in line.splitlines()), file=sys.stderr)
         sys.exit(EXIT_BAD_INPUT)
 
 
