@@ -6,9 +6,11 @@ import numpy as np
 
 from . import scaling
 from .base import DataRequest, DatasetSpec, ForecastData, RowRange, Splits, Table
+from .features import TIERS
+from .names import check_name
 from .reading import table
 from .sets import beijing, eaf, etf, ett, har, jena, rossmann, sp500, synthetic
-from .splits import check_name, split
+from .splits import split
 
 DATASETS: dict[str, DatasetSpec] = {
     "sp500": sp500.SPEC,
@@ -59,13 +61,14 @@ def _check(name: str, request: DataRequest) -> tuple[DatasetSpec, DataRequest]:
         raise ValueError(f"task {request.task!r} is not offered; valid: {', '.join(spec.tasks)}")
     if request.path is None:
         for target in request.target:
-            if target not in spec.targets:
-                valid = ", ".join(spec.targets) or "its own alone"
-                raise ValueError(f"target {target!r} is not offered; valid: {valid}")
+            if not spec.targets:
+                raise ValueError(f"target {target!r} is not offered; valid: its own alone")
+            check_name("target", target, spec.targets)
     if request.groups and spec.groups is None:
         raise ValueError(f"there are no groups to choose from, got {', '.join(request.groups)}")
     rule = spec.splits[0] if request.split is None else request.split
-    check_name(rule, spec.splits)
+    check_name("split", rule, spec.splits)
+    check_name("feature tier", request.features, TIERS)
     return spec, replace(request, split=rule)
 
 

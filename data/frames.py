@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from .base import DataRequest, RowRange, Table
+from .names import MOST_SHOWN, check_name
 
 
 def regression_table(
@@ -119,9 +120,7 @@ def choose(kind: str, asked: Sequence[str], names: Sequence[str], usual: Sequenc
     if tuple(asked) == ("all",):
         return tuple(names)
     for name in asked:
-        if name not in names:
-            shown = ", ".join(names) if len(names) <= 20 else f"{names[0]} to {names[-1]}"
-            raise ValueError(f"there is no {kind} {name!r}; valid: all, {shown}")
+        check_name(kind, name, ("all", *names) if len(names) < MOST_SHOWN else names)
     if len(set(asked)) < len(asked):
         raise ValueError(f"each {kind} can be named once, got {', '.join(asked)}")
     return tuple(asked)

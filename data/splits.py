@@ -11,9 +11,8 @@ another's validation rows in time.
 Legend: T rows, L context_length, H horizon.
 """
 
-import difflib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -23,6 +22,7 @@ import pandas as pd
 from .base import DataRequest, RowRange, Splits, Table
 from .legacy import NAME as LEGACY
 from .legacy import legacy_splits
+from .names import check_name
 
 VAL_FRACTION = 0.15
 TEST_FRACTION = 0.15
@@ -173,7 +173,7 @@ def split(name: str, table: Table, request: DataRequest) -> Splits:
     """
     if name == LEGACY:
         return legacy_splits(table, request)
-    check_name(name, SPLITS)
+    check_name("split", name, SPLITS)
     ahead = request.horizon if table.look_ahead is None else table.look_ahead
     length = request.context_length + ahead
     runs = group_rows(table)
@@ -188,18 +188,6 @@ def split(name: str, table: Table, request: DataRequest) -> Splits:
             longest = max(b - a for a, b in table.segments)
             raise ValueError(_too_short(name, part, table, request, longest))
     return Splits(train=ends["train"], val=ends["val"], test=ends["test"], rows=rows)
-
-
-def check_name(name: str, valid: Sequence[str] | Mapping[str, object]) -> None:
-    """Refuse a name of no split rule, naming the nearest.
-
-    Raises:
-        ValueError: It is not among the valid ones.
-    """
-    if name not in valid:
-        near = difflib.get_close_matches(name, valid, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"unknown split {name!r}: {hint}valid: {', '.join(valid)}")
 
 
 def group_rows(table: Table) -> list[RowRange]:

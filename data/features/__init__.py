@@ -6,6 +6,7 @@ that row t of every indicator uses rows up to t alone.
 
 import pandas as pd
 
+from ..names import check_name
 from .bars import Bars, Tier
 from .tier_a20 import A20
 from .tier_a50 import A50
@@ -41,8 +42,7 @@ def compute(frame: pd.DataFrame, tier: str) -> pd.DataFrame:
     Raises:
         ValueError: The tier is not known, or needs the VIX, which is not there.
     """
-    if tier not in TIERS:
-        raise ValueError(f"unknown feature tier {tier!r}; valid: {', '.join(TIERS)}")
+    check_name("feature tier", tier, TIERS)
     bars = Bars(frame, TIERS[tier])
     return pd.DataFrame({name: bars[name] for name in TIERS[tier]}, index=frame.index, dtype="float64")
 
