@@ -108,7 +108,7 @@ class Task:
             ConfigError: A setting is for another loss.
         """
         if settings.positive_weight != 1.0 and settings.name != "bce":
-            raise ConfigError(f"positive_weight is for the loss bce; the loss is {settings.name}")
+            raise ConfigError(f"is for the loss bce; the loss is {settings.name}", key="positive_weight")
         return self.losses[settings.name].make(settings)
 
     def covariance(self, settings: LossSettings, n_outputs: int) -> Covariance:

@@ -130,7 +130,7 @@ def make_plan(family: ModelFamily, shape: ForecastShape, budgets: tuple[int, ...
             if feasible:
                 depths[budget, n_heads] = feasible
         if not any(key[0] == budget for key in depths):
-            raise BudgetError(_unreachable(family, shape, budget))
+            raise BudgetError(_unreachable(family, shape, budget), key="budget")
     space: dict[str, Dimension] = {
         "budget": Choice(tuple(format_budget(budget) for budget in budgets)),
         "shape": Float(0.0, 1.0),
@@ -255,7 +255,7 @@ def _unreachable(family: ModelFamily, shape: ForecastShape, budget: int) -> str:
     smallest, largest = size_range(family, shape)
     where = f"on {shape.context_length} rows x {shape.n_channels} channels"
     if smallest == largest:
-        return f"model {family.name} has one size {where}: {smallest:,} parameters; give it as the budget"
+        return f"model {family.name} has one size {where}: {smallest:,} parameters; give {smallest}"
     return (
         f"model {family.name} cannot hold a budget of {format_budget(budget)} within 2 % {where}: its sizes "
         f"there go from {smallest:,} to {largest:,} parameters, in steps that miss this budget; "
