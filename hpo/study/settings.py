@@ -46,7 +46,7 @@ class Section(BaseModel):
         """What no file system and no database takes is refused here, with its key."""
         if isinstance(value, str | Path):
             text = str(value)
-            if not text:
+            if not text and info.field_name != "experiment":  # which has a rule of its own
                 raise ValueError("must not be empty; leave it out to take the default")
             if "\0" in text or len(text) > _MAX_TEXT:
                 raise ValueError(f"must be at most {_MAX_TEXT:,} characters, none of them NUL")

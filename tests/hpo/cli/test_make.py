@@ -1,10 +1,12 @@
 """make hands over what it is given, whole, and refuses what is no flag: with the real Makefile and make."""
 
+import json
 import os
 import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -102,6 +104,29 @@ def test_every_variable_of_the_command_line_arrives(make):
 def test_a_value_arrives_untouched(make, value):
     """An experiment's name may hold none of these, and the error shows what it was given."""
     assert the_line(make("hpo", f"EXPERIMENT={value}")).endswith(f"got {value!r}")
+
+
+def test_a_study_runs_with_what_make_was_given(make, tmp_path):
+    words = [
+        "MODEL=mlp",
+        "BUDGET=20k",
+        "CONTEXT=5",
+        "LIMIT=300",
+        "EPOCHS=1",
+        "TRIALS=1",
+        "THREADS=1",
+        "DEVICE=cpu",
+    ]
+    odd = "it's $HOME, #1"
+    done = make("hpo", *words, "STARTUP_TRIALS=3", "PRUNE=0", f"OUT={odd}", "ARGS=--patience 4")
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / odd / "sp500_mlp_h1_20k"
+    settings = tomllib.loads((folder / "study.toml").read_text())
+    assert settings["search"] | {"trials": 1, "startup_trials": 3, "prune": False} == settings["search"]
+    assert settings["training"]["patience"] == 4
+    (run,) = json.loads((folder / "manifest.json").read_text())["runs"]
+    assert run["command"][:2] == ["hpo", "run"], "the command line that does the same without make"
+    assert {f"--out={odd}", "--no-prune", "--model=mlp"} < set(run["command"])
 
 
 def test_the_environment_does_not_count(make):

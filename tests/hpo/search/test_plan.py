@@ -132,7 +132,8 @@ def test_forced_configs_that_an_input_makes_alike_run_once():
 
 
 def test_a_family_of_one_size_says_which():
-    with pytest.raises(BudgetError, match=r"^budget: model dlinear has one size .*: 4,162 parameters; give 4162$"):
+    message = r"^budget: model dlinear has one size .*: 4,162 parameters; give 4162$"
+    with pytest.raises(BudgetError, match=message):
         make_plan(FAMILIES["dlinear"], SHAPE, (2_000_000,))
     plan = make_plan(FAMILIES["dlinear"], SHAPE, (4162,))
     assert [trial.spec.param_count for trial in plan.forced] == [4162], "its shapes are all alike: one runs"
