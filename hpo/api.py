@@ -6,15 +6,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from hpo.engine.context import StudyContext, make_context
-from hpo.engine.coordinator import Runner
+from hpo.engine.coordinator import Coordinator
 from hpo.engine.listener import Listener, Listeners, LogFile, Said, StudyEnded, StudyStarted
-from hpo.engine.prepare import prepare_study
 from hpo.errors import ConfigError, StorageError
-from hpo.execute.server import start_server
-from hpo.store.database import check_storage, open_storage
+from hpo.execute.executors import EXECUTORS
+from hpo.search.searcher import Searcher
+from hpo.search.searchers import SearchSettings, make_searcher
+from hpo.store.database import open_storage
 from hpo.store.layout import ExperimentFiles
+from hpo.store.local import open_store
 from hpo.store.manifest import write_manifest
-from hpo.store.view import finished_records
+from hpo.store.sqlite import check_storage
 from hpo.study.catalogue import get_family
 from hpo.study.config import StudyConfig
 from hpo.system.files import write_bytes
@@ -74,28 +76,48 @@ def run_study(
     stop = stop or StopFlag()
     check_storage(config.storage_url)
     get_family(config.model.model)
-    start_server()
+    executor = EXECUTORS["local"]()
     context = make_context(config)
+    searcher = _searcher(context)
     files = context.files
     _check_output(files)
     told = Listeners([listener, LogFile(files.log)])
-    with open_storage(config.storage_url) as storage:
+    with open_storage(config.storage_url) as database:
         with _no_traceback(config):
-            study, differences = prepare_study(storage, context)
+            store, differences = open_store(database, config, files)
         _write_settings(context, command, told)
-        n_finished = len(finished_records(study))
+        n_finished = store.history.n_finished
         told.told(StudyStarted(experiment=config.experiment, n_trials=config.n_trials, n_finished=n_finished))
         for difference in differences:
             told.told(Said(f"{difference.kind}: {difference.text}"))
-        runner = Runner(context=context, study=study, listener=told, stop=stop)
-        records = runner.run()
-        interrupted = stop.is_set() and not runner.gave_up
+        coordinator = Coordinator(
+            context=context,
+            store=store,
+            searcher=searcher,
+            executor=executor,
+            listener=told,
+            stop=stop,
+        )
+        records = coordinator.run()
+        interrupted = stop.is_set() and not coordinator.gave_up
         told.told(StudyEnded(n_finished=len(records), interrupted=interrupted))
         if records:
             from hpo.report.summary import write_summary  # matplotlib and scipy: not while a user waits
 
-            _try_to("the summary", lambda: write_summary(files, finished_records(study)), told)
+            _try_to("the summary", lambda: write_summary(files, records), told)
     return StudyOutcome(records=records, files=files, storage_url=config.storage_url, interrupted=interrupted)
+
+
+def _searcher(context: StudyContext) -> Searcher:
+    search = context.config.search
+    settings = SearchSettings(
+        plan=context.plan,
+        direction=context.config.objective.direction,
+        seed=context.config.study.seed,
+        n_startup_trials=search.startup_trials,
+        prune_warmup=search.prune_warmup if search.prune else None,
+    )
+    return make_searcher(search.sampler, settings)
 
 
 @contextmanager

@@ -49,7 +49,11 @@ IGNORED = (
 )
 """Versions, times, and what a machine measures: they differ from run to run. They must be there still."""
 
-EXPLAINED: dict[str, str] = {}
+EXPLAINED: dict[str, str] = {
+    "system_attrs": "empty where it held only what follows",
+    "system_attrs.fixed_params.*": "forced configs waited in the database with their params; now they do not",
+    "system_attrs.tpe:relative_params:*": "TPE noted its params there for other processes; now records tell",
+}
 """Fields that may differ, or stand on one side alone, and why; "learning_curve.*.fold" would be one."""
 
 ABSENT = "absent"

@@ -1,6 +1,7 @@
 """From a trial's point in the space to the record of its intent and to the job that a child trains."""
 
 from dataclasses import asdict
+from datetime import datetime
 
 from hpo.cost.memory import MemoryNeed, available_bytes, fit_micro_batch, memory_need
 from hpo.data.base import ForecastData
@@ -9,8 +10,9 @@ from hpo.learn.job import Fold, Job
 from hpo.learn.loop import TrainSettings
 from hpo.scoring.scorer import Scorer
 from hpo.search.plan import TrialSpec
+from hpo.search.searcher import Suggestion
 from hpo.search.tpe import trial_seed
-from hpo.store.view import ORIGIN, FrozenTrial, stored_fields, to_utc
+from hpo.store.view import ORIGIN
 from hpo.trial.events import Failed
 from hpo.trial.record import Architecture, FoldScore, Naive, Resources, Training, TrialRecord
 
@@ -19,51 +21,55 @@ LEAKS = "leaking_protocol"
 
 
 def intent_record(
-    context: StudyContext,
-    trial: FrozenTrial,
-    study_name: str,
-    previous: TrialRecord | None,
+    context: StudyContext, number: int, suggestion: Suggestion, started: datetime
 ) -> TrialRecord:
     """The record written before a trial trains.
 
     Args:
         context: What all trials share.
-        trial: The trial as stored.
-        study_name: The study it belongs to.
-        previous: The record of an earlier attempt that was interrupted; its threads and micro-batch
-            stay, because they change the numbers.
+        number: The trial's.
+        suggestion: Its point in the space.
+        started: When, UTC.
     """
-    origin = str(trial.user_attrs[ORIGIN])
-    spec = context.plan.resolve(trial.params, origin)
+    origin = suggestion.origin
+    spec = context.plan.resolve(suggestion.params, origin)
     config = context.config
-    assert trial.datetime_start is not None
     references = context.references
     return TrialRecord(
         experiment=config.experiment,
-        study_name=study_name,
+        study_name=config.experiment,
+        trial_number=number,
+        state="RUNNING",
+        value=None,
         objective=config.objective,
         origin=origin,
+        params=dict(suggestion.params),
+        distributions={name: dict(fields) for name, fields in suggestion.distributions.items()},
+        intermediate_values={},
+        constraints={},
+        user_attrs={ORIGIN: origin},
+        system_attrs={},
         architecture=_architecture(context, spec),
         training=Training(
             learning_rate=spec.learning_rate,
             weight_decay=spec.weight_decay,
             dropout=spec.model.dropout,
             batch_size=spec.batch_size,
-            micro_batch=previous.training.micro_batch if previous else max(1, micro_batch_of(context, spec)),
+            micro_batch=max(1, micro_batch_of(context, spec)),
             normalisation=spec.model.normalisation,
             loss=context.loss.name,
             epochs_planned=config.training.epochs,
             epochs_run=0,
             best_epoch=None,
             stopped_because=None,
-            precision=previous.training.precision if previous else context.precision,
-            threads=previous.training.threads if previous else context.threads,
+            precision=context.precision,
+            threads=context.threads,
         ),
-        seed=trial_seed(config.study.seed, trial.number),
-        datetime_start=to_utc(trial.datetime_start),
+        seed=trial_seed(config.study.seed, number),
+        datetime_start=started,
         datetime_complete=None,
         duration_seconds=None,
-        resumed=previous.resumed + 1 if previous else 0,
+        resumed=0,
         learning_curve=[],
         metrics=None,
         naive=Naive(name=references.naive, metrics=references.metrics[references.naive], skill=None),
@@ -83,7 +89,28 @@ def intent_record(
         failure=None,
         data=context.source,
         code=context.code,
-        **stored_fields(trial),
+    )
+
+
+def another_attempt(context: StudyContext, previous: TrialRecord) -> TrialRecord:
+    """The intent of a trial that was interrupted and goes on.
+
+    Its threads, micro-batch and precision stay, because they change the numbers; references and code are
+    today's.
+    """
+    suggestion = Suggestion(
+        params=previous.params, distributions=previous.distributions, origin=previous.origin
+    )
+    fresh = intent_record(context, previous.trial_number, suggestion, previous.datetime_start)
+    kept = ("micro_batch", "precision", "threads")
+    training = fresh.training.model_copy(update={name: getattr(previous.training, name) for name in kept})
+    stored = ("intermediate_values", "user_attrs", "system_attrs", "study_name")
+    return fresh.model_copy(
+        update={
+            "training": training,
+            "resumed": previous.resumed + 1,
+            **{name: getattr(previous, name) for name in stored},
+        }
     )
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpo.engine.context import make_context
-from hpo.engine.prepare import prepare_study
 from hpo.errors import StorageError, UnknownNameError
 from hpo.store.audit import Difference, compare, mend
-from hpo.store.database import RDBStorage, load_study, open_existing, open_storage, sqlite_file, study_names
+from hpo.store.database import Database, load_study, open_existing, open_storage, study_names
 from hpo.store.layout import ExperimentFiles
+from hpo.store.local import open_store
 from hpo.store.locks import FileLock
+from hpo.store.sqlite import sqlite_file
 from hpo.study.config import build_config, read_study_file
 from hpo.study.settings import NAME_PATTERN
 from hpo.system.files import remove_leftovers
@@ -24,11 +24,11 @@ def audit(out: Path, storage_url: str, experiment: str | None = None) -> dict[st
     if not _is_there(storage_url):
         names = _chosen(_on_disk(out), experiment)
         return {name: compare(None, ExperimentFiles(out=out, experiment=name)) for name in names}
-    with open_existing(storage_url) as storage:
-        stored = study_names(storage)
+    with open_existing(storage_url) as database:
+        stored = study_names(database)
         return {
             name: compare(
-                load_study(storage, name) if name in stored else None,
+                load_study(database, name) if name in stored else None,
                 ExperimentFiles(out=out, experiment=name),
             )
             for name in _chosen([*stored, *_on_disk(out)], experiment)
@@ -47,22 +47,22 @@ def rebuild(out: Path, storage_url: str, experiment: str | None = None) -> dict[
     on_disk = _on_disk(out)
     if not on_disk and not _is_there(storage_url):
         raise StorageError(f"no trial files in {out} and no study database at {storage_url}")
-    with open_storage(storage_url) as storage:
-        names = _chosen([*study_names(storage), *on_disk], experiment)
-        return {name: _rebuild(storage, ExperimentFiles(out=out, experiment=name)) for name in names}
+    with open_storage(storage_url) as database:
+        names = _chosen([*study_names(database), *on_disk], experiment)
+        return {name: _rebuild(database, ExperimentFiles(out=out, experiment=name)) for name in names}
 
 
-def _rebuild(storage: RDBStorage, files: ExperimentFiles) -> list[Difference]:
-    if files.experiment not in study_names(storage):
+def _rebuild(database: Database, files: ExperimentFiles) -> list[Difference]:
+    if files.experiment not in study_names(database):
         if not files.study_toml.exists():
             raise StorageError(
                 f"{files.study_toml} is gone: the study's own command, run again, takes in the trial files"
             )
         # The folder may have been moved since: where it is now counts.
-        settings = {"out": files.out, "experiment": files.experiment, "storage": str(storage.url)}
+        settings = {"out": files.out, "experiment": files.experiment, "storage": database.url}
         config = build_config(settings, read_study_file(files.study_toml))
-        return prepare_study(storage, make_context(config))[1]
-    study = load_study(storage, files.experiment)
+        return open_store(database, config, files)[1]
+    study = load_study(database, files.experiment)
     with FileLock(files.claim_lock):
         remove_leftovers(files.folder)
         differences = compare(study, files)

@@ -7,11 +7,13 @@ from pathlib import Path
 from hpo.engine.context import make_context
 from hpo.engine.intent import make_job
 from hpo.errors import ConfigError
-from hpo.execute.local import run_in_child
+from hpo.execute.executor import follow
+from hpo.execute.executors import EXECUTORS
+from hpo.search.searcher import Verdict
 from hpo.store.records import read_record
 from hpo.study.config import build_config, read_study_file
 from hpo.system.stop import StopFlag
-from hpo.trial.events import EpochResult, Failed
+from hpo.trial.events import EpochResult, Event, Failed
 from hpo.trial.record import TrialRecord
 
 
@@ -68,12 +70,13 @@ def rerun_trial(path: Path) -> Rerun:
     curve: list[EpochResult] = []
     n_epochs = len(record.learning_curve)
 
-    def on_epoch(row: EpochResult) -> bool:
-        curve.append(row)
-        return len(curve) < n_epochs
+    def on_event(event: Event) -> Verdict:
+        if isinstance(event, EpochResult):
+            curve.append(event)
+        return Verdict.CONTINUE if len(curve) < n_epochs else Verdict.STOP
 
     job = replace(make_job(context, record, beats=None), weights=None, checkpoint=None, max_seconds=None)
-    outcome = run_in_child(job, on_epoch, StopFlag())
+    outcome = follow(EXECUTORS["local"]().run(job, StopFlag()), on_event)
     if isinstance(outcome, Failed) and len(curve) < n_epochs:
         problems.append(f"it ended early: {outcome.message}")
     return Rerun(

@@ -1,19 +1,20 @@
 """One trial in a process of its own, so that a crash in it costs that trial and nothing else.
 
-The child trains and reports each epoch; the parent answers whether to go on. Children come from a fork
+The child trains and reports each epoch; the parent answers whether to go on. Children are forked from a
 server that has torch loaded, and end by themselves when their parent is gone.
 """
 
 import math
-import multiprocessing.connection
 import signal
 import time
-from collections.abc import Callable
+from multiprocessing.connection import wait
 
-from hpo.execute.server import start_child
+from hpo.execute.executor import Events
+from hpo.execute.server import Child, start_child, start_server
 from hpo.learn.job import Job
-from hpo.system.stop import InterruptedTrialError, StopFlag
-from hpo.trial.events import EpochResult, Failed, Finished, Interrupted, Resumed, Trouble, Unwritten
+from hpo.search.searcher import Verdict
+from hpo.system.stop import StopFlag
+from hpo.trial.events import EpochResult, Event, Failed, Finished, Interrupted
 
 _POLL_SECONDS = 0.2
 _EXIT_SECONDS = 5.0
@@ -21,83 +22,70 @@ _GRACE_SECONDS = 60.0
 """A trial over its time limit ends after its batch; one that hangs in a batch is killed after so long."""
 
 
-def run_in_child(
-    job: Job,
-    on_epoch: Callable[[EpochResult], bool],
-    stop: StopFlag,
-    *,
-    on_resume: Callable[[list[EpochResult]], None] = lambda _curve: None,
-    on_trouble: Callable[[str], None] = lambda _text: None,
-    on_unwritten: Callable[[str, str], None] = lambda _what, _reason: None,
-) -> Finished | Failed:
-    """Train one trial in a child process.
+class LocalExecutor:
+    """A child process a trial."""
 
-    Args:
-        job: What to train.
-        on_epoch: Told of each epoch; returns False to end the trial there.
-        stop: When set, the child finishes its batch, writes its checkpoint and ends.
-        on_resume: Told of the epochs of earlier attempts, if the trial goes on from a checkpoint.
-        on_trouble: Told of what could not be used.
-        on_unwritten: Told of what could not be written, and why.
+    def __init__(self) -> None:
+        """Start the server that children come from, so that its imports overlap with other work."""
+        start_server()
 
-    Raises:
-        InterruptedTrialError: ``stop`` was set before the trial ended.
-    """
-    process = start_child(job)
-    ours = process.connection
+    def run(self, job: Job, stop: StopFlag) -> Events:
+        """As :class:`hpo.execute.executor.Executor`.
+
+        When ``stop`` is set, the child finishes its batch, writes its checkpoint and ends.
+        """
+        child = start_child(job)
+        try:
+            yield from _listen(job, child, stop)
+        finally:
+            child.join(_EXIT_SECONDS)
+            if child.is_alive():
+                child.kill()
+                child.join()
+            child.close()
+
+
+def _listen(job: Job, child: Child, stop: StopFlag) -> Events:
+    """What the child says, until its outcome or its end."""
     deadline = math.inf
     if job.max_seconds is not None:  # what comes after a fold's last epoch is not counted
         deadline = time.monotonic() + job.max_seconds + _GRACE_SECONDS * len(job.folds)
 
     def tell_to_stop() -> None:
         if stop.is_set():  # told again and again: a child that has just begun may not listen yet
-            process.terminate()
+            child.terminate()
 
-    try:
-        while True:
-            multiprocessing.connection.wait([ours, process.sentinel], timeout=_POLL_SECONDS)
-            tell_to_stop()
-            if not ours.poll():
-                if not process.is_alive():
-                    return _ended(process.exitcode, stop)
-                if time.monotonic() > deadline:
-                    return _out_of_time(job)
-                continue
-            try:
-                message = ours.recv()
-                if isinstance(message, EpochResult):
-                    answer = on_epoch(message)
-                    tell_to_stop()  # before it begins another epoch
-                    ours.send(answer)
-                    continue
-            except (EOFError, ConnectionError):
-                process.join(_EXIT_SECONDS)
-                return _ended(process.exitcode, stop)
-            if isinstance(message, Resumed):
-                on_resume(message.curve)
-            elif isinstance(message, Trouble):
-                on_trouble(message.text)
-            elif isinstance(message, Unwritten):
-                on_unwritten(message.what, message.reason)
-            elif isinstance(message, Interrupted):
+    while True:
+        wait([child.connection, child.sentinel], timeout=_POLL_SECONDS)
+        tell_to_stop()
+        if not child.connection.poll():
+            if not child.is_alive():
+                yield _ended(child.exitcode, stop)
+                return
+            if time.monotonic() > deadline:
+                yield _out_of_time(job)
+                return
+            continue
+        try:
+            message: Event = child.connection.recv()
+            if isinstance(message, Interrupted):
                 stop.wait(_EXIT_SECONDS)  # a signal to the whole group may reach the child first
-                return _ended(-signal.SIGTERM, stop)
-            else:
-                assert isinstance(message, Finished | Failed)
-                return message
-    finally:
-        process.join(_EXIT_SECONDS)
-        if process.is_alive():
-            process.kill()
-            process.join()
-        process.close()
+                message = _ended(-signal.SIGTERM, stop)
+            verdict = yield message
+            if isinstance(message, Finished | Failed | Interrupted):
+                return
+            if isinstance(message, EpochResult):
+                tell_to_stop()  # before it begins another epoch
+                child.connection.send(verdict is not Verdict.STOP)
+        except (EOFError, ConnectionError):
+            child.join(_EXIT_SECONDS)
+            yield _ended(child.exitcode, stop)
+            return
 
 
-def _ended(exit_code: int | None, stop: StopFlag) -> Failed:
+def _ended(exit_code: int | None, stop: StopFlag) -> Failed | Interrupted:
     """A child that ended without an outcome: told to, or killed."""
-    if stop.is_set():
-        raise InterruptedTrialError
-    return _killed(exit_code)
+    return Interrupted() if stop.is_set() else _killed(exit_code)
 
 
 def _out_of_time(job: Job) -> Failed:

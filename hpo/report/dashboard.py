@@ -18,7 +18,7 @@ def serve(storage_url: str, port: int) -> None:
         StorageError: There is no database.
         ConfigError: The port is taken.
     """
-    with open_existing(storage_url) as storage:
+    with open_existing(storage_url) as database:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -28,4 +28,4 @@ def serve(storage_url: str, port: int) -> None:
                     f"port {port} on {HOST} is taken ({error.strerror}); give another --port"
                 ) from error
         print(f"optuna-dashboard on http://{HOST}:{port}/ (Ctrl-C stops it)", flush=True)
-        run_server(storage, host=HOST, port=port)
+        run_server(database.storage, host=HOST, port=port)

@@ -6,10 +6,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from hpo.errors import HpoError
-from hpo.store.database import RDBStorage, load_study, open_existing, study_names
+from hpo.store.database import Database, load_records, load_study, open_existing, study_names
 from hpo.store.layout import ExperimentFiles
 from hpo.store.locks import is_locked
-from hpo.store.view import load_records
 from hpo.study.config import StudyConfig, build_config, read_study_file
 from hpo.trial.record import TrialRecord, rank
 
@@ -54,12 +53,12 @@ def read_status(storage_url: str, out: Path) -> list[StudyStatus]:
     Raises:
         StorageError: There is no database.
     """
-    with open_existing(storage_url) as storage:
-        return [_status(storage, name, out) for name in study_names(storage)]
+    with open_existing(storage_url) as database:
+        return [_status(database, name, out) for name in study_names(database)]
 
 
-def _status(storage: RDBStorage, name: str, out: Path) -> StudyStatus:
-    records = load_records(load_study(storage, name))
+def _status(database: Database, name: str, out: Path) -> StudyStatus:
+    records = load_records(load_study(database, name))
     files = ExperimentFiles(out=out, experiment=name)
     count = {
         state: [r for r in records if r.state == state] for state in ("COMPLETE", "PRUNED", "FAIL", "RUNNING")

@@ -1,37 +1,40 @@
-"""The median rule (Golovin et al. 2017), within a parameter budget."""
+"""The median rule (Golovin et al., "Google Vizier", KDD 2017), within a parameter budget."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from hpo.trial.events import EpochResult
-from hpo.trial.record import TrialRecord
+from hpo.search.searcher import RunningTrial
+from hpo.trial.history import History
 
 MIN_TRIALS = 5
 """Completed trials of a budget before their median means anything."""
 
 
-def is_pruned(
-    trial: TrialRecord, curve: Sequence[EpochResult], others: Iterable[TrialRecord], warmup: int
-) -> bool:
-    """Whether a trial ends here: its best value is worse than the median of its budget's at this epoch.
+def is_worse_than_median(best: float, peers: Sequence[float], sign: float) -> bool:
+    """Whether a trial's best value so far is worse than the median of its peers' values at the same step.
 
     Args:
-        trial: The running trial. A forced config is never pruned.
-        curve: Its epochs so far. Those of the last one's fold count, against the same fold of others.
-        others: Finished trials.
+        best: The trial's.
+        peers: Of completed trials; with fewer than :data:`MIN_TRIALS` nothing is worse.
+        sign: 1 where lower is better, -1 where higher is.
+    """
+    return len(peers) >= MIN_TRIALS and sign * best > sign * statistics.median(peers)
+
+
+def is_pruned(trial: RunningTrial, history: History, warmup: int) -> bool:
+    """Whether a trial ends here.
+
+    Args:
+        trial: A forced config is never pruned. The epochs of its last fold count, against the same fold of
+            others.
+        history: Holds the completed trials of its budget.
         warmup: Epochs of a fold before a trial may be pruned.
     """
-    last = curve[-1]
-    if trial.origin.startswith("forced:") or last.epoch <= warmup:
+    intent, last = trial.intent, trial.curve[-1]
+    if intent.origin.startswith("forced:") or last.epoch <= warmup:
         return False
-    step = trial.training.step_of(last.fold, last.epoch)
-    sign = trial.objective.sign
-    peers = [
-        sign * other.intermediate_values[step]
-        for other in others
-        if other.state == "COMPLETE"
-        and other.architecture.parameter_budget == trial.architecture.parameter_budget
-        and step in other.intermediate_values
-    ]
-    best = min(sign * row.value for row in curve if row.fold == last.fold)
-    return len(peers) >= MIN_TRIALS and best > statistics.median(peers)
+    sign = intent.objective.sign
+    best = min(sign * row.value for row in trial.curve if row.fold == last.fold)
+    step = intent.training.step_of(last.fold, last.epoch)
+    peers = history.scores_at(intent.architecture.parameter_budget, step)
+    return is_worse_than_median(sign * best, peers, sign)

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hpo.errors import StorageError
-from hpo.search.plan import ForcedTrial
-from hpo.store.database import Study
+from hpo.store.database import StoredStudy
 from hpo.store.layout import ExperimentFiles
 from hpo.store.locks import is_locked
 from hpo.store.records import read_record, write_record
-from hpo.store.view import ORIGIN, FrozenTrial, add_trial, add_waiting, finish_trial, record_of
+from hpo.store.view import StoredTrial
 from hpo.system.files import move_to_quarantine
 from hpo.trial.record import TrialRecord
 
@@ -45,14 +44,14 @@ class Difference:
     path: Path | None = None
 
 
-def compare(study: Study | None, files: ExperimentFiles) -> list[Difference]:
+def compare(study: StoredStudy | None, files: ExperimentFiles) -> list[Difference]:
     """Hold all trial files against storage; nothing is changed.
 
     Args:
         study: The experiment in storage; None where storage does not know it.
         files: Its files.
     """
-    stored = {trial.number: trial for trial in study.get_trials(deepcopy=False)} if study else {}
+    stored = {trial.number: trial for trial in study.trials()} if study else {}
     found, records = [], {}
     for path in sorted(files.trials.glob("*.json")):
         try:
@@ -65,7 +64,7 @@ def compare(study: Study | None, files: ExperimentFiles) -> list[Difference]:
     return found + _forced_twice(stored.values())
 
 
-def compare_trial(files: ExperimentFiles, trial: FrozenTrial) -> list[Difference]:
+def compare_trial(files: ExperimentFiles, trial: StoredTrial) -> list[Difference]:
     """Hold one trial's file against storage; the caller holds its lock."""
     path = files.trial(trial.number)
     if not path.exists():
@@ -77,23 +76,14 @@ def compare_trial(files: ExperimentFiles, trial: FrozenTrial) -> list[Difference
     return _compare_trial(files, trial.number, record, trial)
 
 
-def mend(
-    study: Study,
-    files: ExperimentFiles,
-    differences: Sequence[Difference],
-    forced: Sequence[ForcedTrial] = (),
-) -> None:
+def mend(study: StoredStudy, files: ExperimentFiles, differences: Sequence[Difference]) -> None:
     """Bring files and storage together; the caller holds the experiment's claim lock.
 
     Args:
         study: The experiment in storage.
         files: Its files.
         differences: What :func:`compare` found.
-        forced: The study's forced configs, in order: the first trials of a study that is stored anew. A
-            trial of which neither side knows anything runs again under its own number.
     """
-    stored = {trial.number: trial for trial in study.get_trials(deepcopy=False)}
-    n_stored = len(stored)
     for difference in differences:
         logger.info("%s: %s", difference.kind, difference.text)
         record = difference.record
@@ -102,15 +92,10 @@ def mend(
         elif difference.kind == "write file" and record is not None:
             write_record(files, record)
         elif difference.kind == "tell storage" and record is not None:
-            if record.trial_number in stored:
-                finish_trial(study, stored[record.trial_number]._trial_id, record)
-                continue
-            while n_stored < record.trial_number:  # numbers are given in order: leave no gap
-                config = forced[n_stored] if n_stored < len(forced) else None
-                add_waiting(study, config.params if config else {}, config.origin if config else None)
-                n_stored += 1
-            add_trial(study, record)
-            n_stored += 1
+            # Numbers are given in order. One that neither side knows anything of stays free, to run again.
+            for _ in range(study.n_trials, record.trial_number):
+                study.add_waiting()
+            study.put(record)
 
 
 def _number_of(path: Path, files: ExperimentFiles) -> int:
@@ -133,10 +118,10 @@ def _read(path: Path, files: ExperimentFiles) -> TrialRecord:
 
 
 def _compare_trial(
-    files: ExperimentFiles, number: int, record: TrialRecord | None, trial: FrozenTrial | None
+    files: ExperimentFiles, number: int, record: TrialRecord | None, trial: StoredTrial | None
 ) -> list[Difference]:
     try:
-        kept = record_of(trial) if trial is not None else None
+        kept = trial.record() if trial is not None else None
     except StorageError as error:
         return [Difference(kind="disagree", trial_number=number, text=str(error))]
     if record is not None and trial is None:
@@ -150,7 +135,7 @@ def _compare_trial(
         text = f"trial {number} ({kept.state}) is in storage and has no file"
         return [Difference(kind="write file", trial_number=number, text=text, record=kept)]
     finished = record.state != "RUNNING"
-    if not trial.state.is_finished():
+    if not trial.is_finished:
         if any(record.params.get(name) != value for name, value in trial.params.items()):
             text = f"trial {number} has other params in its file than in storage, where it is still open"
             return [Difference(kind="quarantine", trial_number=number, text=text, path=files.trial(number))]
@@ -170,9 +155,9 @@ def _compare_trial(
     return [Difference(kind="disagree", trial_number=number, text=text)]
 
 
-def _unmade(number: int, trial: FrozenTrial) -> list[Difference]:
+def _unmade(number: int, trial: StoredTrial) -> list[Difference]:
     """A trial without a record: fine while it is open, else not of this program's making."""
-    if not trial.state.is_finished():
+    if not trial.is_finished:
         return []
     text = f"trial {number} in storage was not made by hpo"
     return [Difference(kind="disagree", trial_number=number, text=text)]
@@ -194,11 +179,11 @@ def _restricted(attrs: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]
     return {key: attrs[key] for key in keys if key in attrs}
 
 
-def _forced_twice(trials: Iterable[FrozenTrial]) -> list[Difference]:
+def _forced_twice(trials: Iterable[StoredTrial]) -> list[Difference]:
     first: dict[str, int] = {}
     found = []
     for trial in trials:
-        origin = str(trial.user_attrs.get(ORIGIN, ""))
+        origin = trial.origin
         if not origin.startswith("forced:"):
             continue
         if origin in first:

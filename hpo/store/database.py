@@ -1,106 +1,122 @@
-"""The study's storage: Optuna over SQLite, set up so that several processes can share it."""
+"""The database of all studies: Optuna over SQLite, set up so that several processes can share it."""
 
 import contextlib
-import sqlite3
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import optuna
 import sqlalchemy
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
-from optuna.study import Study
+from optuna.trial import TrialState
 from sqlalchemy import event
-from sqlalchemy.engine import make_url
 
 from hpo.errors import ConfigError, StorageError, UnknownNameError
+from hpo.store import view
 from hpo.store.locks import FileLock
+from hpo.store.sqlite import TIMEOUT_SECONDS, check_storage, sqlite_file
+from hpo.store.view import StoredTrial
 from hpo.study.config import StudyConfig
-
-__all__ = ["RDBStorage", "Study"]
-"""Optuna's own types, for modules that only name them."""
+from hpo.system.quiet import quiet
+from hpo.trial.record import TrialRecord
 
 IDENTITY = "hpo:identity"
 """Study attribute: what makes the study itself."""
 
-_SQLITE_HEADER = b"SQLite format 3\x00"
-_TABLES = {"studies", "trials", "version_info"}
-_TIMEOUT_SECONDS = 60.0
-_ADVICE = "Move it away; `hpo rebuild` makes a new one from the trial files"
+
+@dataclass(frozen=True)
+class Database:
+    """An open database; ``storage`` is Optuna's own, for who shows it."""
+
+    storage: RDBStorage
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return str(self.storage.url)
 
 
-def sqlite_file(url: str) -> Path | None:
-    """The file of an SQLite database; None for a database of another kind.
+@dataclass(frozen=True)
+class StoredStudy:
+    """One study in the database.
+
+    Attributes:
+        storage: The database.
+        name: The study's, which is the experiment's.
+    """
+
+    storage: RDBStorage
+    name: str
+
+    @cached_property
+    def study_id(self) -> int:
+        """The study's key in the database."""
+        return self.storage.get_study_id_from_name(self.name)
+
+    @property
+    def identity(self) -> dict[str, Any] | None:
+        """What makes the study itself; None for one that was not made by hpo."""
+        return self.storage.get_study_user_attrs(self.study_id).get(IDENTITY)
+
+    def set_identity(self, identity: dict[str, Any]) -> None:
+        """Make a new study one of hpo's."""
+        self.storage.set_study_user_attr(self.study_id, IDENTITY, identity)
+
+    def trials(self) -> list[StoredTrial]:
+        """All trials, by number."""
+        return [StoredTrial(trial) for trial in self.storage.get_all_trials(self.study_id, deepcopy=False)]
+
+    def trial(self, number: int) -> StoredTrial:
+        """One of them."""
+        return StoredTrial(self.storage.get_trial(self._key_of(number)))
+
+    @property
+    def n_trials(self) -> int:
+        """How many trials are stored, waiting ones among them: the next number."""
+        return self.storage.get_n_trials(self.study_id)
+
+    def add_waiting(self) -> None:
+        """Keep a number free for a trial that nobody knows anything of: it runs again under it."""
+        waiting = optuna.trial.create_trial(state=TrialState.WAITING)
+        self.storage.create_new_trial(self.study_id, waiting)
+
+    def put(self, record: TrialRecord) -> None:
+        """Store a trial whole, in one transaction where it is new; its number is the next or a stored one.
+
+        An interrupted trial that goes on has its new intent stored, one that ended its result.
+        """
+        if record.trial_number == self.n_trials:
+            self.storage.create_new_trial(self.study_id, view.frozen(record))
+        else:
+            view.bring_up(self.storage, self._key_of(record.trial_number), record)
+
+    def report(self, number: int, step: int, value: float) -> None:
+        """Store an epoch's score of a running trial."""
+        self.storage.set_trial_intermediate_value(self._key_of(number), step, value)
+
+    def _key_of(self, number: int) -> int:
+        return self.storage.get_trial_id_from_study_id_trial_number(self.study_id, number)
+
+
+def load_records(study: StoredStudy) -> list[TrialRecord]:
+    """All records of a study, from the database alone, in order of trial number.
 
     Raises:
-        ConfigError: It is no URL.
+        StorageError: What is stored is not a record.
     """
-    try:
-        parsed = make_url(url)
-    except sqlalchemy.exc.ArgumentError as error:
-        raise ConfigError(
-            f"storage: not a database URL such as sqlite:///outputs/studies.db, got {url!r}"
-        ) from error
-    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
-
-
-def check_storage(url: str) -> None:
-    """Check what can be checked of a database without writing to it.
-
-    Raises:
-        ConfigError: It is no URL.
-        StorageError: It names a file that is no SQLite database, is damaged, or is another program's.
-    """
-    path = sqlite_file(url)
-    if path is None:
-        return
-    try:
-        if not path.exists() or path.stat().st_size == 0:
-            return
-        with path.open("rb") as file:
-            head = file.read(len(_SQLITE_HEADER))
-    except (OSError, ValueError) as error:
-        raise StorageError(f"storage {url}: cannot be read ({error})") from error
-    if head != _SQLITE_HEADER:
-        raise StorageError(f"storage {url}: {path} is no SQLite database. {_ADVICE}")
-    try:
-        with contextlib.closing(sqlite3.connect(path, timeout=_TIMEOUT_SECONDS)) as connection:
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
-            if tables and not tables >= _TABLES:
-                raise StorageError(f"storage {url}: {path} is the database of another program")
-            (state,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            (page_size,) = connection.execute("PRAGMA page_size").fetchone()
-            # A page that is there in part passes as whole, its rest as zeros.
-            if state == "ok" and path.stat().st_size % page_size and not _has_log(path):
-                state = "its last page is cut"
-    except sqlite3.OperationalError as error:
-        raise StorageError(
-            f"storage {url}: {path} cannot be opened ({error}): is its folder read-only or the disk full?"
-        ) from error
-    except sqlite3.Error as error:
-        raise StorageError(f"storage {url}: {path} cannot be read ({error}). {_ADVICE}") from error
-    if state != "ok":
-        raise StorageError(f"storage {url}: {path} is damaged ({' '.join(state.split())}). {_ADVICE}")
-
-
-def _has_log(path: Path) -> bool:
-    """Whether pages of a database may still be in its write-ahead log."""
-    try:
-        return path.with_name(f"{path.name}-wal").stat().st_size > 0
-    except FileNotFoundError:
-        return False
+    return [record for trial in study.trials() if (record := trial.record()) is not None]
 
 
 @contextlib.contextmanager
-def open_storage(url: str) -> Iterator[RDBStorage]:
+def open_storage(url: str) -> Iterator[Database]:
     """Open or create the database.
 
     Raises:
         StorageError: It cannot be opened, is no database, or is one of another program or version.
     """
     check_storage(url)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     path = sqlite_file(url)
     try:
         if path is None:
@@ -108,7 +124,7 @@ def open_storage(url: str) -> Iterator[RDBStorage]:
         else:
             # Processes that start together would each create the tables.
             with FileLock(path.with_name(f".{path.name}.lock")):
-                arguments = {"isolation_level": None, "timeout": _TIMEOUT_SECONDS}
+                arguments = {"isolation_level": None, "timeout": TIMEOUT_SECONDS}
                 storage = RDBStorage(url, {"connect_args": arguments})
     except (
         sqlalchemy.exc.SQLAlchemyError,
@@ -121,12 +137,12 @@ def open_storage(url: str) -> Iterator[RDBStorage]:
         raise StorageError(f"storage {url}: cannot be opened as a study database ({reason})") from error
     if path is not None:
         # Transactions take the write lock when they begin: SQLite otherwise lets two processes read the
-        # same waiting trial and pop it twice.
+        # same state and both write what follows from it.
         event.listen(storage.engine, "connect", _configure_connection)
         event.listen(storage.engine, "begin", _begin_immediate)
         storage.engine.dispose()
     try:
-        yield storage
+        yield Database(storage)
     finally:
         storage.engine.dispose()
 
@@ -144,7 +160,7 @@ def _begin_immediate(connection: sqlalchemy.Connection) -> None:
 
 
 @contextlib.contextmanager
-def open_existing(url: str) -> Iterator[RDBStorage]:
+def open_existing(url: str) -> Iterator[Database]:
     """Open a database that must already be there; nothing is created.
 
     Raises:
@@ -153,44 +169,49 @@ def open_existing(url: str) -> Iterator[RDBStorage]:
     path = sqlite_file(url)
     if path is not None and not path.is_file():
         raise StorageError(f"no study database at {path}: run a study first, or give --storage")
-    with open_storage(url) as storage:
-        yield storage
+    with open_storage(url) as database:
+        yield database
 
 
-def study_names(storage: RDBStorage) -> list[str]:
+def study_names(database: Database) -> list[str]:
     """The names of all studies, sorted."""
-    return sorted(optuna.get_all_study_names(storage))
+    return sorted(study.study_name for study in database.storage.get_all_studies())
 
 
-def load_study(storage: RDBStorage, experiment: str) -> Study:
+def load_study(database: Database, experiment: str) -> StoredStudy:
     """The study of that experiment.
 
     Raises:
         UnknownNameError: There is none; the nearest is named.
     """
-    names = study_names(storage)
+    names = study_names(database)
     if experiment not in names:
         raise UnknownNameError("experiment", experiment, names)
-    return optuna.load_study(study_name=experiment, storage=storage)
+    return StoredStudy(database.storage, experiment)
 
 
-def check_identity(study: Study, identity: dict[str, Any]) -> None:
-    """Claim a new study for a config, or check that a stored one is the same.
+def create_study(
+    database: Database, experiment: str, direction: str, identity: dict[str, Any]
+) -> StoredStudy:
+    """Open a study, or create it for a config.
 
     Raises:
-        ConfigError: The stored study differs; the message says in what.
+        ConfigError: A study of that name exists and is another; the message says in what.
     """
-    stored = study.user_attrs.get(IDENTITY)
-    if stored is None:
-        if study.get_trials(deepcopy=False):
-            raise ConfigError(
-                f"study {study.study_name!r} in this storage was not made by hpo; "
-                "give --experiment another name"
-            )
-        study.set_user_attr(IDENTITY, identity)
-        return
-    # A setting younger than the study: it ran with what is now the default.
-    check_same(study.study_name, identity, {**StudyConfig().identity(), **stored})
+    study = StoredStudy(database.storage, experiment)
+    if experiment not in study_names(database):
+        with quiet("optuna"):
+            database.storage.create_new_study([view.DIRECTIONS[direction]], experiment)
+    stored = study.identity
+    if stored is not None:
+        check_same(experiment, identity, stored)
+    elif study.n_trials:
+        raise ConfigError(
+            f"study {experiment!r} in this storage was not made by hpo; give --experiment another name"
+        )
+    else:
+        study.set_identity(identity)
+    return study
 
 
 def check_same(experiment: str, identity: dict[str, Any], stored: dict[str, Any]) -> None:
@@ -199,6 +220,8 @@ def check_same(experiment: str, identity: dict[str, Any], stored: dict[str, Any]
     Raises:
         ConfigError: It is not; the message says in what they differ.
     """
+    # A setting younger than the study: it ran with what is now the default.
+    stored = {**StudyConfig().identity(), **stored}
     differing = [
         f"{key.replace('_', '-')} is {identity.get(key)!r} and was {stored.get(key)!r}"
         for key in sorted(identity.keys() | stored.keys())

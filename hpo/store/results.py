@@ -1,7 +1,6 @@
 """The files that show a study's results while it runs: the best trials, and a row for each trial."""
 
 import contextlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,36 +10,16 @@ from hpo.system.files import write_json
 from hpo.trial.record import TrialRecord, rank
 
 
-def write_results(
-    files: ExperimentFiles, budgets: Sequence[int], records: list[TrialRecord], rows: bool
-) -> None:
-    """Rewrite the best trial's record, and each budget's where there are several; drop all other weights.
-
-    Args:
-        files: Where the experiment's files are.
-        budgets: Its parameter budgets.
-        records: Its finished trials.
-        rows: Whether to rewrite the compact rows of all trials too, which takes longer the more there are.
-    """
-    ranked = rank(records)
-    if rows:
-        rest = [record for record in records if record.state != "COMPLETE"]
-        write_json(files.all_trials, [compact_row(record) for record in ranked + rest])
-    if not ranked:
-        return
-    write_json(files.best(), ranked[0].model_dump(mode="json"))
-    if len(budgets) > 1:
-        for budget in budgets:
-            best = next((r for r in ranked if r.architecture.parameter_budget == budget), None)
-            if best is not None:
-                write_json(files.best(format_budget(budget)), best.model_dump(mode="json"))
-    _drop_weights(files, [r.trial_number for r in records if r.trial_number != ranked[0].trial_number])
+def write_rows(files: ExperimentFiles, finished: list[TrialRecord]) -> None:
+    """Rewrite the compact rows of all finished trials: completed ones best first, then the others."""
+    rest = [record for record in finished if record.state != "COMPLETE"]
+    write_json(files.all_trials, [compact_row(record) for record in rank(finished) + rest])
 
 
-def _drop_weights(files: ExperimentFiles, numbers: Sequence[int]) -> None:
-    """Of the finished trials only the best keeps its weights; a running one's may yet become the best."""
-    for number in numbers:
-        drop(files.weights(number))
+def write_best(files: ExperimentFiles, best: TrialRecord, budget: int | None = None) -> None:
+    """Rewrite the best trial's record: of the whole study, or of one parameter budget."""
+    path = files.best(None if budget is None else format_budget(budget))
+    write_json(path, best.model_dump(mode="json"))
 
 
 def drop(path: Path) -> None:

@@ -1,22 +1,25 @@
-"""A trial in storage and its record: each can give the other back, to the last bit."""
+"""A trial in Optuna's words and as a record: each gives the other back, to the last bit.
+
+This file alone uses what Optuna does not offer to the public: the tables in which a trial's state, value and
+times are written in one transaction with the record's own times (``set_trial_state_values`` takes the time of
+day, and leaves a value without its state if it is killed between the two). ``tests/hpo/store/test_view.py``
+notices when Optuna changes them.
+"""
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
-import sqlalchemy
 from optuna.distributions import distribution_to_json, json_to_distribution
+from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
-from optuna.study import Study
-from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from pydantic import ValidationError
 
 from hpo.errors import StorageError
 from hpo.trial.record import TrialRecord
-
-__all__ = ["FrozenTrial"]
-"""Optuna's own type, for modules that only name it."""
 
 RECORD = "hpo:record"
 """Trial attribute: the fields of the record that Optuna has no place for. A system attribute, which the
@@ -25,7 +28,7 @@ dashboard does not show."""
 ORIGIN = "origin"
 """Trial attribute: where a trial's params come from."""
 
-FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+DIRECTIONS = {"minimize": StudyDirection.MINIMIZE, "maximize": StudyDirection.MAXIMIZE}
 
 _STORED_ELSEWHERE = frozenset(
     {
@@ -42,40 +45,12 @@ _STORED_ELSEWHERE = frozenset(
 )
 
 
-def to_utc(moment: datetime) -> datetime:
-    """Optuna's local time without a zone, as UTC."""
-    return moment.astimezone(UTC)
-
-
-def constraint_attrs(constraints: dict[str, float]) -> dict[str, float]:
+def constraint_attrs(constraints: dict[str, float]) -> dict[str, Any]:
     """The system attributes in which Optuna keeps a trial's constraints."""
-    return {f"{_CONSTRAINTS_KEY}:{name}": violation for name, violation in constraints.items()}
+    return create_trial(state=TrialState.PRUNED, constraints=constraints).system_attrs
 
 
-def distributions_of(trial: FrozenTrial) -> dict[str, dict[str, Any]]:
-    """A trial's distributions as plain JSON."""
-    return {
-        name: json.loads(distribution_to_json(distribution))
-        for name, distribution in trial.distributions.items()
-    }
-
-
-def stored_fields(trial: FrozenTrial) -> dict[str, Any]:
-    """The fields of a record that Optuna itself stores."""
-    return {
-        "trial_number": trial.number,
-        "state": trial.state.name,
-        "value": trial.value,
-        "params": trial.params,
-        "distributions": distributions_of(trial),
-        "intermediate_values": trial.intermediate_values,
-        "constraints": dict(trial.constraints),
-        "user_attrs": trial.user_attrs,
-        "system_attrs": {key: value for key, value in trial.system_attrs.items() if key != RECORD},
-    }
-
-
-def record_of(trial: FrozenTrial) -> TrialRecord | None:
+def _record_of(trial: FrozenTrial) -> TrialRecord | None:
     """The record of a stored trial; None for one that has not begun or that hpo did not make.
 
     Raises:
@@ -84,75 +59,117 @@ def record_of(trial: FrozenTrial) -> TrialRecord | None:
     fields = cast(dict[str, Any] | None, trial.system_attrs.get(RECORD))
     if fields is None:
         return None
+    stored = {
+        "trial_number": trial.number,
+        "state": trial.state.name,
+        "value": trial.value,
+        "params": trial.params,
+        "distributions": {
+            name: json.loads(distribution_to_json(distribution))
+            for name, distribution in trial.distributions.items()
+        },
+        "intermediate_values": trial.intermediate_values,
+        "constraints": dict(trial.constraints),
+        "user_attrs": trial.user_attrs,
+        "system_attrs": {key: value for key, value in trial.system_attrs.items() if key != RECORD},
+    }
     try:
-        return TrialRecord.model_validate({**fields, **stored_fields(trial)})
+        return TrialRecord.model_validate({**fields, **stored})
     except (ValidationError, TypeError) as error:
         raise StorageError(f"trial {trial.number} in storage is not a record of hpo: {error}") from error
 
 
-def load_records(study: Study) -> list[TrialRecord]:
-    """All records of a study, from storage alone, in order of trial number."""
-    trials = study.get_trials(deepcopy=False)
-    return [record for trial in trials if (record := record_of(trial)) is not None]
+@dataclass(frozen=True)
+class StoredTrial:
+    """A trial as it is stored, in plain words."""
+
+    _trial: FrozenTrial
+
+    @property
+    def number(self) -> int:
+        """Its number."""
+        return self._trial.number
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it ended."""
+        return self._trial.state.is_finished()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is a number that is kept free."""
+        return self._trial.state is TrialState.WAITING
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Its point in the space."""
+        return self._trial.params
+
+    @property
+    def origin(self) -> str:
+        """Where the point comes from; empty where that is not stored."""
+        return str(self._trial.user_attrs.get(ORIGIN, ""))
+
+    def record(self) -> TrialRecord | None:
+        """Its record; None for one that has not begun or that hpo did not make.
+
+        Raises:
+            StorageError: What is stored is not a record.
+        """
+        return _record_of(self._trial)
 
 
-def finished_records(study: Study) -> list[TrialRecord]:
-    """The records of trials that ended, in order of trial number."""
-    return [record for record in load_records(study) if record.state != "RUNNING"]
-
-
-def attach_record(study: Study, trial_id: int, record: TrialRecord) -> None:
-    """Keep a record's fields with the trial, so that storage alone can give the record back."""
-    study._storage.set_trial_system_attr(trial_id, RECORD, _own_fields(record))
-
-
-def add_trial(study: Study, record: TrialRecord) -> None:
-    """Put a trial that storage lacks into it, in one transaction; its number is the next one."""
-    study._storage.create_new_trial(study._study_id, template_trial=_frozen(record))
-
-
-def add_waiting(study: Study, params: dict[str, Any], origin: str | None) -> None:
-    """Queue a trial; params that are not given are sampled when it starts."""
-    study.add_trial(
-        create_trial(
-            state=TrialState.WAITING,
-            system_attrs={"fixed_params": params},
-            user_attrs={} if origin is None else {ORIGIN: origin},
-        )
+def frozen(record: TrialRecord) -> FrozenTrial:
+    """The record as Optuna has a trial; the storage gives it its key."""
+    distributions = {
+        name: json_to_distribution(json.dumps(fields)) for name, fields in record.distributions.items()
+    }
+    return FrozenTrial(
+        number=record.trial_number,
+        state=TrialState[record.state],
+        value=record.value,
+        datetime_start=_naive_local(record.datetime_start),
+        datetime_complete=_naive_local(record.datetime_complete),
+        params=dict(record.params),
+        distributions=distributions,
+        user_attrs=dict(record.user_attrs),
+        system_attrs={**record.system_attrs, RECORD: _own_fields(record)},
+        intermediate_values=dict(record.intermediate_values),
+        trial_id=-1,
     )
 
 
-def finish_trial(study: Study, trial_id: int, record: TrialRecord) -> None:
-    """Tell storage how a trial ended, with the record's own times.
+def bring_up(storage: RDBStorage, trial_id: int, record: TrialRecord) -> None:
+    """Bring a stored trial that has not ended up to its record.
 
-    All that belongs to the trial is brought up to the record first. State, value and times follow in one
-    transaction, in which epochs that the record does not know are forgotten, so that a kill leaves either an
-    open trial, to be told again, or a whole one.
+    All that belongs to the trial comes first. If it ended, state, value and times follow in one transaction,
+    in which epochs that the record does not know are forgotten, so that a kill leaves either an open trial,
+    to be brought up again, or a whole one.
     """
-    storage, frozen = study._storage, _frozen(record)
-    stored = storage.get_trial(trial_id)
+    trial, stored = frozen(record), storage.get_trial(trial_id)
     if stored.state is TrialState.WAITING:
         storage.set_trial_state_values(trial_id, TrialState.RUNNING)
-    for name, distribution in frozen.distributions.items():
+    for name, distribution in trial.distributions.items():
         if name not in stored.params:
-            internal = distribution.to_internal_repr(frozen.params[name])
+            internal = distribution.to_internal_repr(trial.params[name])
             storage.set_trial_param(trial_id, name, internal, distribution)
-    for step, value in frozen.intermediate_values.items():
+    for step, value in trial.intermediate_values.items():
         if stored.intermediate_values.get(step) != value:
             storage.set_trial_intermediate_value(trial_id, step, value)
-    for key, value in frozen.user_attrs.items():
+    for key, value in trial.user_attrs.items():
         if stored.user_attrs.get(key) != value:
             storage.set_trial_user_attr(trial_id, key, value)
-    for key, value in frozen.system_attrs.items():
+    for key, value in trial.system_attrs.items():
         if stored.system_attrs.get(key) != value:
             storage.set_trial_system_attr(trial_id, key, value)
-    _close(study, trial_id, record)
+    if record.state != "RUNNING":
+        _close(storage, trial_id, record)
 
 
-def _close(study: Study, trial_id: int, record: TrialRecord) -> None:
+def _close(storage: RDBStorage, trial_id: int, record: TrialRecord) -> None:
     trials, values = models.TrialModel.__table__, models.TrialValueModel.__table__
     scores = models.TrialIntermediateValueModel.__table__
-    with _engine(study).begin() as connection:
+    with storage.engine.begin() as connection:
         # An attempt that was killed may have come further than the one that the record tells of.
         connection.execute(
             scores.delete().where(
@@ -175,12 +192,6 @@ def _close(study: Study, trial_id: int, record: TrialRecord) -> None:
         )
 
 
-def _engine(study: Study) -> sqlalchemy.Engine:
-    storage: Any = study._storage
-    engine: sqlalchemy.Engine = getattr(storage, "_backend", storage).engine  # Optuna wraps it in a cache
-    return engine
-
-
 def _naive_utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None)
 
@@ -192,22 +203,3 @@ def _naive_local(moment: datetime | None) -> datetime | None:
 
 def _own_fields(record: TrialRecord) -> dict[str, Any]:
     return record.model_dump(mode="json", exclude=set(_STORED_ELSEWHERE))
-
-
-def _frozen(record: TrialRecord) -> FrozenTrial:
-    distributions = {
-        name: json_to_distribution(json.dumps(fields)) for name, fields in record.distributions.items()
-    }
-    return FrozenTrial(
-        number=record.trial_number,
-        state=TrialState[record.state],
-        value=record.value,
-        datetime_start=_naive_local(record.datetime_start),
-        datetime_complete=_naive_local(record.datetime_complete),
-        params=dict(record.params),
-        distributions=distributions,
-        user_attrs=dict(record.user_attrs),
-        system_attrs={**record.system_attrs, RECORD: _own_fields(record)},
-        intermediate_values=dict(record.intermediate_values),
-        trial_id=-1,  # storage gives it one
-    )

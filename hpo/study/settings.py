@@ -203,6 +203,9 @@ class SearchSection(Section):
     startup_trials: int = Field(
         12, ge=0, description="trials, forced ones among them, before TPE takes over from random sampling"
     )
+    sampler: str = Field(
+        "tpe", description="what draws the trials after the start-up ones: tpe, or random to compare with"
+    )
     objective: str = Field(
         VAL_LOSS,
         description="what the search goes by on the validation part: val_loss, the task's proper score, or "

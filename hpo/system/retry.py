@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from hpo.system.stop import InterruptedTrialError, StopFlag
+from hpo.system.stop import StopFlag, StoppedError
 
 T = TypeVar("T")
 
@@ -30,8 +30,8 @@ def is_passing(error: BaseException) -> bool:
     return False
 
 
-class Patience:
-    """Tries writes, and waits where the disk is full."""
+class Retry:
+    """Tries writes, and waits where the disk is full; threads may share one."""
 
     def __init__(self, tell: Callable[[str], None], stop: StopFlag, folder: Path) -> None:
         """Take how to tell the user, the flag that ends all waiting, and the folder that is written to."""
@@ -56,7 +56,7 @@ class Patience:
         """Write, as often as it takes.
 
         Raises:
-            InterruptedTrialError: The study was told to stop while it waited.
+            StoppedError: The study was told to stop while it waited.
         """
         while True:
             try:
@@ -69,7 +69,7 @@ class Patience:
                 self._end()
                 return result
             if self._stop.wait(_RETRY_SECONDS):
-                raise InterruptedTrialError
+                raise StoppedError
 
     def begin(self, what: str, reason: str) -> None:
         """Something cannot be written: tell it, if nothing else has been told since the last success."""

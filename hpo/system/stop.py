@@ -5,8 +5,8 @@ import time
 _LOOK_SECONDS = 0.05
 
 
-class InterruptedTrialError(Exception):
-    """The study is stopping; the trial was ended and will go on next time."""
+class StoppedError(Exception):
+    """The study was told to stop; what was under way goes on next time."""
 
 
 class StopFlag:

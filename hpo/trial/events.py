@@ -1,7 +1,7 @@
 """What a trial tells while it runs, and how it ends."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,3 +94,10 @@ class Unwritten:
 @dataclass(frozen=True, kw_only=True)
 class Interrupted:
     """The trial was told to stop; it goes on from its checkpoint when it is started again."""
+
+
+Outcome: TypeAlias = Finished | Failed | Interrupted
+"""How a trial, or this attempt at it, ended."""
+
+Event: TypeAlias = EpochResult | Resumed | Trouble | Unwritten | Outcome
+"""What a trial tells."""

@@ -15,10 +15,9 @@ from typing import ClassVar
 import psutil
 import pytest
 
-from hpo.store.database import load_study, open_existing
+from hpo.store.database import load_records, load_study, open_existing
 from hpo.store.layout import ExperimentFiles
 from hpo.store.records import read_records
-from hpo.store.view import load_records
 from hpo.trial.record import TrialRecord
 
 NAME = "chaos"

@@ -4,11 +4,10 @@ Both speak of the trials that were run, and the sampler drew those towards good 
 not effect.
 """
 
-import contextlib
 import json
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import optuna
@@ -17,6 +16,7 @@ from optuna.trial import FrozenTrial, create_trial
 from scipy.stats import false_discovery_control, spearmanr
 
 from hpo.report.summary.schema import ParamSensitivity, Sensitivity
+from hpo.system.quiet import quiet
 from hpo.trial.record import TrialRecord, rank
 
 MIN_TRIALS = 10
@@ -112,21 +112,10 @@ def _correlation(trials: Sequence[FrozenTrial], name: str) -> tuple[float, float
 def _importances(
     trials: Sequence[FrozenTrial], names: Sequence[str], direction: Direction
 ) -> dict[str, float]:
-    with _quiet_optuna():
+    # Optuna warns of regimes with few trials, which the page gives in words.
+    with quiet("optuna"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         study = optuna.create_study(direction=direction)
         study.add_trials(trials)
         # Names in a fixed order, or ties would come out by the process's hash seed.
         return optuna.importance.get_param_importances(study, params=list(names))
-
-
-@contextlib.contextmanager
-def _quiet_optuna() -> Iterator[None]:
-    """Without its log lines and its warnings of regimes with few trials, which the page gives in words."""
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        optuna.logging.set_verbosity(verbosity)

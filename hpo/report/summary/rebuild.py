@@ -5,10 +5,9 @@ from pathlib import Path
 
 from hpo.errors import StorageError
 from hpo.report.summary import write_summary
-from hpo.store.database import load_study, open_existing
+from hpo.store.database import load_records, load_study, open_existing
 from hpo.store.layout import ExperimentFiles
 from hpo.store.records import read_records
-from hpo.store.view import load_records
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +26,8 @@ def rebuild_summary(experiment: str, out: Path, storage_url: str, from_files: bo
         for error in errors:
             logger.warning("left out: %s", error)
     else:
-        with open_existing(storage_url) as storage:
-            records = load_records(load_study(storage, experiment))
+        with open_existing(storage_url) as database:
+            records = load_records(load_study(database, experiment))
     finished = [record for record in records if record.state != "RUNNING"]
     if not finished:
         raise StorageError(f"experiment {experiment} has no finished trial to sum up")

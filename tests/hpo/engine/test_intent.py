@@ -1,12 +1,14 @@
 """From a study's settings to a trial's record and job."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
-import optuna
 import pytest
+from fakes import make_tpe
 
 from hpo.engine.context import make_context
 from hpo.engine.intent import intent_record, make_job, memory_of
+from hpo.search.searcher import Suggestion
 from hpo.study.config import build_config
 from hpo.system.hardware import precision_of
 
@@ -23,9 +25,9 @@ def test_the_wanted_precision_is_recorded_trained_in_and_counted_in_memory(conte
     context = replace(context, config=build_config({**SETTINGS, "precision": wanted}))
     resolved = precision_of("cpu") if wanted == "auto" else wanted
     forced = context.plan.forced[0]
-    study = optuna.create_study()
-    study.ask().set_user_attr("origin", forced.origin)
-    record = intent_record(context, study.trials[0], "study", None)
+    distributions = make_tpe(context).distributions
+    suggestion = Suggestion(params=forced.params, distributions=distributions, origin=forced.origin)
+    record = intent_record(context, 0, suggestion, datetime.now(UTC))
     assert record.training.precision == resolved
     assert make_job(context, record, None).settings.precision == resolved
     need = memory_of(context, forced.spec).at(forced.spec.batch_size)

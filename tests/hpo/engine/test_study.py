@@ -20,10 +20,9 @@ from safetensors.torch import load_file
 from hpo.engine import context as engine_context
 from hpo.engine.context import make_context
 from hpo.search.forced import forced_configs
-from hpo.store.database import load_study, open_existing
+from hpo.store.database import load_records, load_study, open_existing
 from hpo.store.layout import ExperimentFiles
 from hpo.store.records import read_records
-from hpo.store.view import load_records
 from hpo.study.config import build_config, read_study_file
 from hpo.trial.record import TrialRecord, epoch_values, rank
 

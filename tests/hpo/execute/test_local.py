@@ -15,7 +15,8 @@ import psutil
 import pytest
 from safetensors.torch import load_file
 
-from hpo.execute.local import run_in_child
+from hpo.execute.executor import follow
+from hpo.execute.local import LocalExecutor
 from hpo.learn.job import Fold, Job
 from hpo.learn.loop import TrainSettings
 from hpo.models.base import ForecastShape
@@ -25,8 +26,9 @@ from hpo.scoring.losses import LossSettings
 from hpo.scoring.objective import make_objective
 from hpo.scoring.scorer import Scorer
 from hpo.scoring.task import BINARY
-from hpo.system.stop import InterruptedTrialError, StopFlag
-from hpo.trial.events import Failed, Finished
+from hpo.search.searcher import Verdict
+from hpo.system.stop import StopFlag
+from hpo.trial.events import EpochResult, Failed, Finished, Interrupted, Resumed, Trouble
 
 ROWS, LENGTH, CHANNELS = 300, 8, 2
 SCORER = Scorer(task=BINARY, scale=Scale(mean=np.zeros(1), std=np.ones(1), naive_error=np.ones(1)))
@@ -77,6 +79,21 @@ def job(tmp_path):
         checkpoint_seconds=1e9,
         max_seconds=None,
     )
+
+
+def run_in_child(job, on_epoch, stop, on_resume=lambda curve: None, on_trouble=lambda text: None):
+    """Follow a job; ``on_epoch`` returns False to end it."""
+
+    def answer(event):
+        if isinstance(event, EpochResult):
+            return Verdict.CONTINUE if on_epoch(event) else Verdict.STOP
+        if isinstance(event, Resumed):
+            on_resume(event.curve)
+        if isinstance(event, Trouble):
+            on_trouble(event.text)
+        return None
+
+    return follow(LocalExecutor().run(job, stop), answer)
 
 
 def run(job, on_epoch=lambda row: True):
@@ -172,8 +189,7 @@ def test_a_stop_ends_the_child_soon(job):
     long = replace(job, settings=replace(job.settings, epochs=100_000, patience=100_000))
     threading.Timer(1.0, stop.set).start()
     started = time.monotonic()
-    with pytest.raises(InterruptedTrialError):
-        pytest.fail(f"it ended: {run_in_child(long, lambda row: True, stop)}")
+    assert run_in_child(long, lambda row: True, stop) == Interrupted()
     assert time.monotonic() - started < 15
 
 
@@ -196,15 +212,13 @@ def rows_of(job, **kwargs):
 
 def stopped_again_and_again(job):
     """Each row that is reported, the curves that it went on from, and the outcome in the end."""
-    rows, resumed, outcome = [], [], None
-    while outcome is None:
+    rows, resumed, outcome = [], [], Interrupted()
+    while outcome == Interrupted():
         stop = StopFlag()
         timer = threading.Timer(0.3 + 0.05 * len(resumed), stop.set)
         timer.start()
-        try:
-            outcome = run_in_child(job, lambda row: rows.append(row) or True, stop, on_resume=resumed.append)
-        except InterruptedTrialError:
-            assert job.checkpoint.exists()
+        outcome = run_in_child(job, lambda row: rows.append(row) or True, stop, on_resume=resumed.append)
+        assert outcome != Interrupted() or job.checkpoint.exists()
         timer.cancel()
     return rows, resumed, outcome
 
@@ -349,7 +363,8 @@ def test_a_child_leaves_with_its_parent(tmp_path):
             from hpo.scoring.task import BINARY
             from hpo.system.stop import StopFlag
             from hpo.learn.loop import TrainSettings
-            from hpo.execute.local import run_in_child
+            from hpo.execute.executor import follow
+            from hpo.execute.local import LocalExecutor
 
             if __name__ == "__main__":
                 features = np.zeros((300, 2), dtype=np.float32)
@@ -382,7 +397,8 @@ def test_a_child_leaves_with_its_parent(tmp_path):
                     checkpoint=None, quarantine=pathlib.Path({str(tmp_path / "q")!r}),
                     checkpoint_seconds=1e9, max_seconds=None,
                 )
-                run_in_child(job, lambda row: print(row.epoch, flush=True) or True, StopFlag())
+                events = LocalExecutor().run(job, StopFlag())
+                follow(events, lambda event: print(event.epoch, flush=True))
             """
         )
     )

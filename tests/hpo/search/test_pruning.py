@@ -1,10 +1,13 @@
 import pytest
 
 from hpo.scoring.objective import Objective
-from hpo.search.pruning import is_pruned
+from hpo.search.pruning import is_pruned as is_pruned_by
+from hpo.search.pruning import is_worse_than_median
+from hpo.search.searcher import RunningTrial
 from hpo.store.layout import ExperimentFiles
 from hpo.store.records import read_records
 from hpo.trial.events import EpochResult
+from hpo.trial.history import History
 
 
 @pytest.fixture
@@ -15,11 +18,22 @@ def trial(tiny_study):
     return record.model_copy(update={"origin": "tpe", "architecture": architecture})
 
 
+def is_pruned(trial, curve, others, warmup):
+    return is_pruned_by(RunningTrial(trial, curve), History(others), warmup)
+
+
 def peers(trial, scores, **changes):
     """Completed trials that had these scores at epoch 6."""
     return [
-        trial.model_copy(update={"intermediate_values": {6: score}, "state": "COMPLETE", **changes})
-        for score in scores
+        trial.model_copy(
+            update={
+                "trial_number": 100 + i,
+                "intermediate_values": {6: score},
+                "state": "COMPLETE",
+                **changes,
+            }
+        )
+        for i, score in enumerate(scores)
     ]
 
 
@@ -78,3 +92,19 @@ def test_a_fold_is_held_against_the_same_fold_of_others(trial):
     assert is_pruned(trial, curve, in_second, warmup=5)
     assert not is_pruned(trial, SIX, in_second, warmup=5)
     assert not is_pruned(trial, curve[:8], in_second, warmup=5), "the fold is still warming up"
+
+
+@pytest.mark.parametrize(
+    ("best", "peers", "sign", "is_worse"),
+    [
+        (0.5, [0.1, 0.2, 0.3, 0.6, 0.7], 1.0, True),
+        (0.3, [0.1, 0.2, 0.3, 0.6, 0.7], 1.0, False),
+        (0.3, [0.1, 0.2, 0.3, 0.6, 0.7], -1.0, False),
+        (0.2, [0.1, 0.2, 0.3, 0.6, 0.7], -1.0, True),
+        (9.9, [0.1, 0.2, 0.3, 0.6], 1.0, False),
+        (0.45, [0.1, 0.2, 0.4, 0.5, 0.6, 0.7], 1.0, False),
+        (0.46, [0.1, 0.2, 0.4, 0.5, 0.6, 0.7], 1.0, True),
+    ],
+)
+def test_the_median_rule(best, peers, sign, is_worse):
+    assert is_worse_than_median(best, peers, sign) == is_worse

@@ -8,11 +8,10 @@ import pytest
 
 from hpo.engine.rebuild import audit, rebuild
 from hpo.errors import StorageError, UnknownNameError
-from hpo.store.database import load_study, open_existing
+from hpo.store.database import load_records, load_study, open_existing
 from hpo.store.layout import ExperimentFiles
 from hpo.store.locks import FileLock
 from hpo.store.records import read_record, write_record
-from hpo.store.view import finish_trial, load_records
 
 NAME = "sp500_mlp_h1_20k"
 
@@ -90,28 +89,25 @@ def test_epochs_of_an_attempt_that_was_killed_do_not_outlive_a_shorter_last_one(
             "intermediate_values": {row.epoch: row.val_loss for row in curve},
         }
     )
-    with open_existing(url(out)) as storage:
-        study = load_study(storage, NAME)
-        trial = study._storage.get_trial(study.trials[2]._trial_id)
-        assert len(trial.intermediate_values) == 2
-        with closing(sqlite3.connect(out / "studies.db")) as connection, connection:
-            connection.execute("UPDATE trials SET state = 'RUNNING' WHERE trial_id = ?", [trial._trial_id])
-            connection.execute("DELETE FROM trial_values WHERE trial_id = ?", [trial._trial_id])
-    with open_existing(url(out)) as storage:
-        study = load_study(storage, NAME)
-        finish_trial(study, trial._trial_id, shorter)
+    with closing(sqlite3.connect(out / "studies.db")) as connection, connection:
+        (key,) = connection.execute("SELECT trial_id FROM trials WHERE number = 2").fetchone()
+        scores = "SELECT COUNT(*) FROM trial_intermediate_values WHERE trial_id = ?"
+        assert connection.execute(scores, [key]).fetchone() == (2,)
+        connection.execute("UPDATE trials SET state = 'RUNNING' WHERE trial_id = ?", [key])
+        connection.execute("DELETE FROM trial_values WHERE trial_id = ?", [key])
+    with open_existing(url(out)) as database:
+        load_study(database, NAME).put(shorter)
     write_record(files, shorter)
-    with open_existing(url(out)) as storage:
-        stored = load_records(load_study(storage, NAME))
+    with open_existing(url(out)) as database:
+        stored = load_records(load_study(database, NAME))
     assert stored[2] == shorter
     assert found(out) == []
 
 
 def test_a_forced_config_that_ran_twice_is_found(out):
-    with open_existing(url(out)) as storage:
-        study = load_study(storage, NAME)
-        first = study.get_trials()[0]
-        study.add_trial(first)
+    with open_existing(url(out)) as database:
+        study = load_study(database, NAME)
+        study.put(load_records(study)[0].model_copy(update={"trial_number": 3}))
     assert found(out)[-1] == ("disagree", 3)
 
 

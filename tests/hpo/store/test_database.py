@@ -7,7 +7,8 @@ import optuna
 import pytest
 
 from hpo.errors import ConfigError, StorageError
-from hpo.store.database import check_identity, check_storage, open_storage
+from hpo.store.database import check_same, create_study, open_storage
+from hpo.store.sqlite import check_storage
 from hpo.study.config import build_config
 
 
@@ -15,7 +16,7 @@ def test_processes_that_make_a_database_at_once_all_open_it(tmp_path):
     url = f"sqlite:///{tmp_path}/new/studies.db"
     script = (
         "from hpo.store.database import open_storage, study_names\n"
-        f"with open_storage({url!r}) as storage: print(study_names(storage))"
+        f"with open_storage({url!r}) as database: print(study_names(database))"
     )
     opening = [
         subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -31,8 +32,8 @@ def test_processes_that_make_a_database_at_once_all_open_it(tmp_path):
 def database(tmp_path):
     """One whose last pages hold the rest of a text too long for a page."""
     path = tmp_path / "studies.db"
-    with open_storage(f"sqlite:///{path}") as storage:
-        study = optuna.create_study(storage=storage, study_name="a")
+    with open_storage(f"sqlite:///{path}") as opened:
+        study = optuna.create_study(storage=opened.storage, study_name="a")
         study.ask().set_user_attr("long", ["x" * 100] * 300)
     return path
 
@@ -49,18 +50,30 @@ def test_a_database_that_was_cut_anywhere_is_refused_and_left_alone(database, mi
 
 def test_a_database_in_use_is_whole_though_pages_are_still_in_its_log(database):
     url = f"sqlite:///{database}"
-    with open_storage(url) as storage:
-        study = optuna.load_study(storage=storage, study_name="a")
+    with open_storage(url) as opened:
+        study = optuna.load_study(storage=opened.storage, study_name="a")
         for i in range(30):
             study.ask().set_user_attr("long", ["y" * 100] * 300)
             assert database.with_name("studies.db-wal").stat().st_size > 0, i
             check_storage(url)
 
 
-def test_a_study_of_before_a_setting_was_had_its_default():
-    study = optuna.create_study()
+def test_a_study_of_before_a_setting_had_its_default():
     identity = build_config({}).identity()
-    check_identity(study, {key: value for key, value in identity.items() if key != "precision"})
-    check_identity(study, identity)
+    before = {key: value for key, value in identity.items() if key not in ("precision", "sampler")}
+    check_same("a", identity, before)
     with pytest.raises(ConfigError, match="precision is 'fp32' and was 'auto'"):
-        check_identity(study, build_config({"precision": "fp32"}).identity())
+        check_same("a", build_config({"precision": "fp32"}).identity(), before)
+
+
+def test_a_study_is_its_own_and_nobody_elses(tmp_path):
+    identity = build_config({}).identity()
+    with open_storage(f"sqlite:///{tmp_path}/studies.db") as database:
+        study = create_study(database, "ours", "minimize", identity)
+        assert create_study(database, "ours", "minimize", identity).study_id == study.study_id
+        with pytest.raises(ConfigError, match="seed is 1 and was 0"):
+            create_study(database, "ours", "minimize", {**identity, "seed": 1})
+        foreign = optuna.create_study(storage=database.storage, study_name="foreign")
+        foreign.ask()
+        with pytest.raises(ConfigError, match="was not made by hpo"):
+            create_study(database, "foreign", "minimize", identity)

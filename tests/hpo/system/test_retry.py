@@ -3,8 +3,8 @@ import sqlite3
 
 import pytest
 
-from hpo.system.retry import Patience, is_passing
-from hpo.system.stop import InterruptedTrialError, StopFlag
+from hpo.system.retry import Retry, is_passing
+from hpo.system.stop import StopFlag, StoppedError
 
 
 @pytest.fixture
@@ -13,9 +13,9 @@ def told():
 
 
 @pytest.fixture
-def patience(told, monkeypatch, tmp_path):
+def retry(told, monkeypatch, tmp_path):
     monkeypatch.setattr("hpo.system.retry._RETRY_SECONDS", 0.0)
-    return Patience(told.append, StopFlag(), tmp_path)
+    return Retry(told.append, StopFlag(), tmp_path)
 
 
 def full():
@@ -34,46 +34,46 @@ def fails(times):
     return write
 
 
-def test_it_tries_until_it_is_written_and_tells_once(patience, told):
-    assert patience.until_done("a result", fails(50)) == "written"
+def test_it_tries_until_it_is_written_and_tells_once(retry, told):
+    assert retry.until_done("a result", fails(50)) == "written"
     assert len(told) == 2
     assert "cannot write a result (" in told[0]
     assert "No space left" in told[0]
     assert "again" in told[1]
 
 
-def test_while_the_disk_is_nearly_full_it_stays_told_once(patience, told, monkeypatch):
+def test_while_the_disk_is_nearly_full_it_stays_told_once(retry, told, monkeypatch):
     """Small files find a place where large ones do not: the trouble is not over yet."""
     monkeypatch.setattr("hpo.system.retry._ROOM_BYTES", 2**62)
     for _ in range(5):
-        patience.once("a checkpoint", full)
-        patience.until_done("a result", lambda: None)
+        retry.once("a checkpoint", full)
+        retry.until_done("a result", lambda: None)
     assert len(told) == 1
     monkeypatch.undo()
-    patience.until_done("a result", lambda: None)
+    retry.until_done("a result", lambda: None)
     assert len(told) == 2
 
 
-def test_what_can_wait_is_left(patience, told):
-    assert not patience.once("a score", full)
-    assert not patience.once("a score", full)
-    assert patience.once("a score", lambda: None)
+def test_what_can_wait_is_left(retry, told):
+    assert not retry.once("a score", full)
+    assert not retry.once("a score", full)
+    assert retry.once("a score", lambda: None)
     assert len(told) == 1
 
 
 def test_a_stop_ends_the_waiting(told, tmp_path):
     stop = StopFlag()
     stop.set()
-    with pytest.raises(InterruptedTrialError):
-        Patience(told.append, stop, tmp_path).until_done("a result", full)
+    with pytest.raises(StoppedError):
+        Retry(told.append, stop, tmp_path).until_done("a result", full)
 
 
 @pytest.mark.parametrize("error", [ValueError("a bug"), PermissionError(errno.EACCES, "denied")])
-def test_another_error_is_an_error(patience, told, error):
+def test_another_error_is_an_error(retry, told, error):
     def broken():
         raise error
 
-    for tried in (patience.once, patience.until_done):
+    for tried in (retry.once, retry.until_done):
         with pytest.raises(type(error)):
             tried("x", broken)
     assert told == []
