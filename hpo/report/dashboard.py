@@ -25,7 +25,7 @@ def serve(storage_url: str, port: int) -> None:
                 probe.bind((HOST, port))
             except OSError as error:
                 raise ConfigError(
-                    f"port {port} on {HOST} is taken ({error.strerror}); give another --port"
+                    f"port {port} on {HOST} is taken ({error.strerror}); give another port"
                 ) from error
         print(f"optuna-dashboard on http://{HOST}:{port}/ (Ctrl-C stops it)", flush=True)
         run_server(database.storage, host=HOST, port=port)
