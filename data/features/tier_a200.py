@@ -21,8 +21,8 @@ from .indicators import (
     when,
     z_score,
 )
+from .patterns import YEAR, body, days_since_extreme, divergence, middle, squeeze
 
-_YEAR = 252
 _AVERAGES = {
     "tema": ("triple exponential moving average", talib.TEMA, (9, 20, 50, 100)),
     "wma": ("linearly weighted moving average", talib.WMA, (10, 20, 50, 200)),
@@ -53,31 +53,6 @@ _PROXIMITIES = {
 
 def _line(p: Bars, name: str) -> pd.Series:
     return _LINES[name][1](p)
-
-
-def _middle(p: Bars, n: int) -> pd.Series:
-    """Middle of the highest high and lowest low of n days."""
-    return (p.high.rolling(n).max() + p.low.rolling(n).min()) / 2
-
-
-def _days_since_extreme(p: Bars, extreme: pd.Series, index: pd.Series) -> pd.Series:
-    return p.series(np.arange(len(index)) - index.to_numpy()).where(extreme.rolling(_YEAR).count() == _YEAR)
-
-
-def _squeeze(p: Bars) -> pd.Series:
-    """Bollinger bands inside the Keltner channel of 1.5 ATR 20 around SMA 20."""
-    upper, middle, lower = p.bands
-    width = 1.5 * talib.ATR(*p.bar, 20)
-    return when((upper < middle + width) & (lower > middle - width), upper, width)
-
-
-def _divergence(p: Bars, other: pd.Series, n: int = 14) -> pd.Series:
-    price, line = p.close.diff(n).apply(np.sign), other.diff(n).apply(np.sign)
-    return line.where(price * line < 0, 0.0).where(line.notna() & price.notna())
-
-
-def _body(p: Bars) -> pd.Series:
-    return (p.close - p.open).abs()
 
 
 A200: Tier = {
@@ -133,7 +108,7 @@ A200: Tier = {
     ),
     "bb_squeeze_indicator": (
         "1 where the Bollinger bands lie inside the Keltner channel (SMA 20 and 1.5 ATR 20)",
-        _squeeze,
+        squeeze,
     ),
     "bb_squeeze_duration": (
         "days in a row of bb_squeeze_indicator",
@@ -161,19 +136,19 @@ A200: Tier = {
     },
     "percentile_in_52wk_range": (
         "where the close stands between the lowest low and highest high of 252 days, 0 to 1",
-        lambda p: position(p.close, p.low.rolling(_YEAR).min(), p.high.rolling(_YEAR).max()),
+        lambda p: position(p.close, p.low.rolling(YEAR).min(), p.high.rolling(YEAR).max()),
     ),
     "distance_from_52wk_high_pct": (
         "close / highest high of 252 days - 1",
-        lambda p: p.close / p.high.rolling(_YEAR).max() - 1,
+        lambda p: p.close / p.high.rolling(YEAR).max() - 1,
     ),
     "days_since_52wk_high": (
         "days since the highest high of 252 days",
-        lambda p: _days_since_extreme(p, p.high, talib.MAXINDEX(p.high, _YEAR)),
+        lambda p: days_since_extreme(p, p.high, talib.MAXINDEX(p.high, YEAR)),
     ),
     "days_since_52wk_low": (
         "days since the lowest low of 252 days",
-        lambda p: _days_since_extreme(p, p.low, talib.MININDEX(p.low, _YEAR)),
+        lambda p: days_since_extreme(p, p.low, talib.MININDEX(p.low, YEAR)),
     ),
     "consecutive_up_days": ("days in a row that rose", lambda p: streak(when(p.change > 0, p.change))),
     "consecutive_down_days": ("days in a row that fell", lambda p: streak(when(p.change < 0, p.change))),
@@ -235,8 +210,8 @@ A200: Tier = {
         "1 in March, June, September and December",
         lambda p: p.series(p.dates.month % 3 == 0),
     ),
-    "candle_body_pct": ("|close - open| / close", lambda p: _body(p) / p.close),
-    "body_to_range_ratio": ("|close - open| / (high - low)", lambda p: ratio(_body(p), p.range)),
+    "candle_body_pct": ("|close - open| / close", lambda p: body(p) / p.close),
+    "body_to_range_ratio": ("|close - open| / (high - low)", lambda p: ratio(body(p), p.range)),
     "upper_wick_pct": (
         "(high - the higher of open and close) / close",
         lambda p: (p.high - np.maximum(p.open, p.close)) / p.close,
@@ -253,13 +228,13 @@ A200: Tier = {
         "(high - low) / its mean of 20 days",
         lambda p: ratio(p.range, p.range.rolling(20).mean(), 1.0),
     ),
-    "tenkan_sen": ("middle of the range of 9 days (Ichimoku)", lambda p: _middle(p, 9)),
-    "kijun_sen": ("middle of the range of 26 days", lambda p: _middle(p, 26)),
+    "tenkan_sen": ("middle of the range of 9 days (Ichimoku)", lambda p: middle(p, 9)),
+    "kijun_sen": ("middle of the range of 26 days", lambda p: middle(p, 26)),
     "senkou_span_a": (
         "mean of tenkan_sen and kijun_sen, of 26 days ago: the cloud as it stands today",
         lambda p: ((p["tenkan_sen"] + p["kijun_sen"]) / 2).shift(26),
     ),
-    "senkou_span_b": ("middle of the range of 52 days, of 26 days ago", lambda p: _middle(p, 52).shift(26)),
+    "senkou_span_b": ("middle of the range of 52 days, of 26 days ago", lambda p: middle(p, 52).shift(26)),
     "price_vs_cloud": (
         "1 where the close is above both spans, -1 below both, 0 between",
         lambda p: (np.sign(p.close - p["senkou_span_a"]) + np.sign(p.close - p["senkou_span_b"])) / 2,
@@ -284,9 +259,9 @@ A200: Tier = {
     ),
     "price_rsi_divergence": (
         "1 where RSI 14 rose over 14 days while the close fell, -1 the other way round, else 0",
-        lambda p: _divergence(p, p["rsi_14"]),
+        lambda p: divergence(p, p["rsi_14"]),
     ),
-    "price_obv_divergence": ("the same with OBV", lambda p: _divergence(p, p["obv"])),
+    "price_obv_divergence": ("the same with OBV", lambda p: divergence(p, p["obv"])),
     "divergence_streak": (
         "days in a row with a price_rsi_divergence",
         lambda p: streak(when(p["price_rsi_divergence"] != 0, p["price_rsi_divergence"])),
@@ -312,7 +287,7 @@ A200: Tier = {
     ),
     "atr_regime_rolling_q": (
         "which quarter of its last 252 days atr_pct is in, 0 to 3",
-        lambda p: bucket(p["atr_pct"], _YEAR, 4),
+        lambda p: bucket(p["atr_pct"], YEAR, 4),
     ),
     "trend_strength_pct_60d": (
         "share of the last 60 days whose ADX 14 was not above today's",
@@ -320,11 +295,11 @@ A200: Tier = {
     ),
     "trend_strength_rolling_q": (
         "which quarter of its last 252 days ADX 14 is in, 0 to 3",
-        lambda p: bucket(p["adx_14"], _YEAR, 4),
+        lambda p: bucket(p["adx_14"], YEAR, 4),
     ),
     "vol_regime_state": (
         "which third of its last 252 days the realised volatility of 20 days is in: 0 calm, 1 usual, 2 wild",
-        lambda p: bucket(realized_volatility(p.change, 20), _YEAR, 3),
+        lambda p: bucket(realized_volatility(p.change, 20), YEAR, 3),
     ),
     "regime_consistency": (
         "share of the last 20 days in today's vol_regime_state",

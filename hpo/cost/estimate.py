@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from hpo.cost.memory import step_cost
 from hpo.errors import StorageError
-from hpo.learn.loop import EVAL_BATCH
+from hpo.learn.settings import EVAL_BATCH
 from hpo.models.base import ForecastShape, ModelConfig, ModelFamily
 from hpo.models.sizing import fit_width
 from hpo.system.files import read_json, write_json

@@ -7,7 +7,7 @@ from hpo.cost.memory import MemoryNeed, available_bytes, fit_micro_batch, memory
 from hpo.data.base import ForecastData
 from hpo.engine.context import StudyContext
 from hpo.learn.job import Fold, Job
-from hpo.learn.loop import TrainSettings
+from hpo.learn.settings import TrainSettings
 from hpo.scoring.scorer import Scorer
 from hpo.search.plan import TrialSpec
 from hpo.search.searcher import Suggestion

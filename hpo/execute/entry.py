@@ -23,8 +23,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hpo.errors import StorageError
 from hpo.learn.checkpoint import Checkpointer, key_of, restore
+from hpo.learn.evaluate import predict
 from hpo.learn.job import Fold, Job
-from hpo.learn.loop import DivergedError, Goal, Training, Windows, predict, train
+from hpo.learn.loop import DivergedError, Goal, Training, train
+from hpo.learn.windows import Windows
 from hpo.models.blocks import Offset
 from hpo.scoring.losses import LossFunction
 from hpo.study.catalogue import get_family

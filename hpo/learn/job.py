@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from hpo.learn.loop import TrainSettings
+from hpo.learn.settings import TrainSettings
 from hpo.models.base import ForecastShape, ModelConfig
 from hpo.scoring.losses import LossSettings
 from hpo.scoring.objective import Objective

@@ -7,7 +7,7 @@ import contextlib
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,50 +15,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from hpo.learn.evaluate import evaluate, predict
+from hpo.learn.schedule import make_optimizer, warmup_cosine
+from hpo.learn.settings import TrainSettings, autocast_of
+from hpo.learn.windows import Windows
 from hpo.scoring.losses import LossFunction
 from hpo.trial.events import EpochResult
-
-EVAL_BATCH = 1024
-WARMUP_FRACTION = 0.05
-MAX_WARMUP_STEPS = 100
 
 
 class DivergedError(ArithmeticError):
     """A loss that is no longer a finite number."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainSettings:
-    """How to train one network.
-
-    Attributes:
-        learning_rate: Peak rate of AdamW, after a linear warm-up and before a cosine to zero.
-        weight_decay: Decoupled decay of weight matrices; biases, norms and activation parameters have none.
-        batch_size: Effective batch: one optimiser step each.
-        micro_batch: At most so many windows are held at once; their gradients accumulate.
-        epochs: At most so many passes.
-        patience: Stop after so many epochs without an improvement of min_delta.
-        min_delta: The least improvement of the score that counts.
-        clip_norm: Gradients are clipped to this norm.
-        precision: "bf16" runs under autocast, "fp32" does not.
-        seed: Of the data order.
-    """
-
-    learning_rate: float
-    weight_decay: float
-    batch_size: int
-    micro_batch: int
-    epochs: int
-    patience: int
-    min_delta: float
-    clip_norm: float
-    precision: str
-    seed: int
-
-    @property
-    def eval_batch(self) -> int:
-        """Windows scored at once; without a backward pass four times as many take less than a step."""
-        return min(EVAL_BATCH, 4 * self.micro_batch)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +91,7 @@ class Training:
         self.fold = fold
         self.model = model
         self.settings = settings
-        self.optimizer = _optimizer(model, settings)
+        self.optimizer = make_optimizer(model, settings.learning_rate, settings.weight_decay)
         total_steps = math.ceil(n_windows / settings.batch_size) * settings.epochs
         self.scheduler = torch.optim.lr_scheduler.LambdaLR(self.optimizer, warmup_cosine(total_steps))
         self.order = torch.Generator().manual_seed(settings.seed)
@@ -137,50 +103,6 @@ class Training:
 
 Report = Callable[[EpochResult], bool]
 """Called after each epoch; returns False to stop there."""
-
-
-class Windows:
-    """Windows of a series, cut on the device as they are needed; the series is held once."""
-
-    def __init__(
-        self,
-        series: Tensor,
-        targets: Tensor,
-        ends: npt.NDArray[np.int64],
-        length: int,
-        offsets: tuple[int, ...] = (0,),
-    ) -> None:
-        """Take the series and where the windows are.
-
-        Args:
-            series: Inputs, (T, C).
-            targets: Target columns, (T, K).
-            ends: Last row of each window.
-            length: Rows of a window, L.
-            offsets: A window that ends at row t has the targets of rows t + offset, step-major.
-        """
-        series = series.contiguous()  # the strides below are those of rows one after the other
-        n_channels = series.shape[1]
-        shape = (series.shape[0] - length + 1, length, n_channels)
-        self._views = series.as_strided(shape, (n_channels, n_channels, 1))
-        self._targets = targets
-        self._offsets = torch.tensor(offsets, device=series.device)
-        self._ends = torch.from_numpy(ends).to(series.device)
-        self._length = length
-
-    def __len__(self) -> int:
-        return len(self._ends)
-
-    def batch(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """The chosen windows (B, L, C) and their targets (B, O)."""
-        ends = self._ends[chosen]
-        targets = self._targets[ends[:, None] + self._offsets].flatten(1)
-        return self._views[ends - (self._length - 1)], targets
-
-    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """All windows in order."""
-        for chosen in torch.arange(len(self), device=self._ends.device).split(size):
-            yield self.batch(chosen)
 
 
 def train(
@@ -251,7 +173,7 @@ def _train_epoch(
     """Train the rest of the epoch under way; why it was left before its end, or None."""
     model, settings, progress = training.model, training.settings, training.progress
     device = next(model.parameters()).device
-    autocast = _autocast(device, settings.precision)
+    autocast = autocast_of(device, settings.precision)
     training.order.set_state(training.order_state)
     batches = torch.randperm(len(windows), generator=training.order).split(settings.batch_size)
     spent = sum(row.seconds for row in progress.curve)
@@ -309,46 +231,6 @@ def _score_epoch(
     return row
 
 
-def evaluate(model: nn.Module, windows: Windows, score: LossFunction, settings: TrainSettings) -> float:
-    """The mean score over windows, with dropout off."""
-    total = 0.0
-    for outputs, targets in _outputs(model, windows, settings):
-        total += score(outputs, targets).item() * len(targets)
-    return total / len(windows)
-
-
-def predict(
-    model: nn.Module, windows: Windows, settings: TrainSettings
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The model's outputs for all windows, with dropout off, and the targets; each (N, O)."""
-    parts = list(_outputs(model, windows, settings))
-    outputs = np.concatenate([part.double().cpu().numpy() for part, _ in parts])
-    return outputs, np.concatenate([part.double().cpu().numpy() for _, part in parts])
-
-
-def warmup_cosine(total_steps: int) -> Callable[[int], float]:
-    """The learning rate's factor at a step: a linear warm-up, then a cosine to zero."""
-    warmup = max(1, min(MAX_WARMUP_STEPS, round(WARMUP_FRACTION * total_steps)))
-
-    def factor(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / warmup
-        progress = (step - warmup) / max(1, total_steps - warmup)
-        return 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))
-
-    return factor
-
-
-def _outputs(model: nn.Module, windows: Windows, settings: TrainSettings) -> Iterator[tuple[Tensor, Tensor]]:
-    model.eval()
-    autocast = _autocast(next(model.parameters()).device, settings.precision)
-    with torch.inference_mode():
-        for inputs, targets in windows.batches(settings.eval_batch):
-            with autocast():
-                outputs = model(inputs)
-            yield outputs.float(), targets
-
-
 def _step(
     model: nn.Module,
     windows: Windows,
@@ -374,20 +256,3 @@ def _step(
     nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
     optimizer.step()
     return total
-
-
-def _optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
-
-
-def _autocast(
-    device: torch.device, precision: str
-) -> Callable[[], contextlib.AbstractContextManager[object]]:
-    if precision == "bf16":
-        return lambda: torch.autocast(device.type, dtype=torch.bfloat16)
-    return contextlib.nullcontext

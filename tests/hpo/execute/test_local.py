@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from hpo.execute.executor import follow
 from hpo.execute.local import LocalExecutor
 from hpo.learn.job import Fold, Job
-from hpo.learn.loop import TrainSettings
+from hpo.learn.settings import TrainSettings
 from hpo.models.base import ForecastShape
 from hpo.models.mlp import MlpConfig
 from hpo.scoring.forecasts import Scale
@@ -362,7 +362,7 @@ def test_a_child_leaves_with_its_parent(tmp_path):
             from hpo.scoring.scorer import Scorer
             from hpo.scoring.task import BINARY
             from hpo.system.stop import StopFlag
-            from hpo.learn.loop import TrainSettings
+            from hpo.learn.settings import TrainSettings
             from hpo.execute.executor import follow
             from hpo.execute.local import LocalExecutor
 

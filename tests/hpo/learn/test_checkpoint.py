@@ -9,7 +9,9 @@ from torch import nn
 
 from hpo.errors import StorageError
 from hpo.learn.checkpoint import Checkpointer, key_of, restore
-from hpo.learn.loop import Training, TrainSettings, Windows, train
+from hpo.learn.loop import Training, train
+from hpo.learn.settings import TrainSettings
+from hpo.learn.windows import Windows
 from hpo.scoring.losses import LossSettings
 from hpo.scoring.task import BINARY
 from hpo.trial.events import FoldResult

@@ -5,17 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from hpo.learn.loop import (
-    DivergedError,
-    Goal,
-    Training,
-    TrainSettings,
-    Windows,
-    evaluate,
-    predict,
-    train,
-    warmup_cosine,
-)
+from hpo.learn.evaluate import evaluate, predict
+from hpo.learn.loop import DivergedError, Goal, Training, train
+from hpo.learn.schedule import warmup_cosine
+from hpo.learn.settings import TrainSettings
+from hpo.learn.windows import Windows
 from hpo.scoring.losses import LossSettings
 from hpo.scoring.task import BINARY
 
