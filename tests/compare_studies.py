@@ -7,7 +7,7 @@ It is run by hand, because another checkout, and perhaps an environment of its o
 
 Both checkouts get the same command lines, on the CPU with one thread; each study runs in both at once. In one
 of them the process group is killed while a trial trains, and the same command goes on from its checkpoint.
-Every field of every record must be the same to the last digit, but for those of ``IGNORED`` and ``EXPLAINED``.
+Every field of every record must be the same to the last digit, but for ``IGNORED`` and ``EXPLAINED`` ones.
 Exit code 0 if so, 1 if anything else differs. What they wrote stays in build/compare, a folder a checkout. It
 takes about four minutes on two free cores.
 """
