@@ -75,6 +75,9 @@ class Tpe:
         with quiet("optuna"):
             self._past.create_new_study([_DIRECTIONS[direction]], _STUDY)
         self._known: dict[int, tuple[TrialRecord, FrozenTrial]] = {}
+        # What all trials share is the whole space, unless one has another: Optuna would compare them all.
+        self._joint = {name: d for name, d in sorted(self._distributions.items()) if not d.single()}
+        self._foreign: set[int] = set()
 
     @property
     def distributions(self) -> dict[str, dict[str, Any]]:
@@ -92,7 +95,11 @@ class Tpe:
         trial.number = number
         sampler = self._sampler(trial_seed(self._seed, number))
         sampler.before_trial(study, trial)
-        relative = sampler.sample_relative(study, trial, sampler.infer_relative_search_space(study, trial))
+        if n_ended and not self._foreign:
+            joint = self._joint
+        else:
+            joint = sampler.infer_relative_search_space(study, trial)
+        relative = sampler.sample_relative(study, trial, joint)
         params = {}
         for name, distribution in self._distributions.items():
             if distribution.single():
@@ -127,6 +134,8 @@ class Tpe:
             intermediate_values=dict(record.intermediate_values),
             trial_id=record.trial_number,
         )
+        if record.distributions != self._json:
+            self._foreign.add(record.trial_number)
         for name, violation in record.constraints.items():
             trial.set_constraint(name, violation)
         self._known[record.trial_number] = record, trial
