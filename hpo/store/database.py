@@ -168,7 +168,7 @@ def open_existing(url: str) -> Iterator[Database]:
     """
     path = sqlite_file(url)
     if path is not None and not path.is_file():
-        raise StorageError(f"no study database at {path}: run a study first, or give --storage")
+        raise StorageError(f"no study database at {path}: run a study first, or give its storage")
     with open_storage(url) as database:
         yield database
 
@@ -207,7 +207,7 @@ def create_study(
         check_same(experiment, identity, stored)
     elif study.n_trials:
         raise ConfigError(
-            f"study {experiment!r} in this storage was not made by hpo; give --experiment another name"
+            f"{experiment!r} in this storage was not made by hpo; give another name", key="experiment"
         )
     else:
         study.set_identity(identity)
@@ -223,12 +223,13 @@ def check_same(experiment: str, identity: dict[str, Any], stored: dict[str, Any]
     # A setting younger than the study: it ran with what is now the default.
     stored = {**StudyConfig().identity(), **stored}
     differing = [
-        f"{key.replace('_', '-')} is {identity.get(key)!r} and was {stored.get(key)!r}"
+        f"{key} is {identity.get(key)!r} and was {stored.get(key)!r}"
         for key in sorted(identity.keys() | stored.keys())
         if identity.get(key) != stored.get(key)
     ]
     if differing:
         raise ConfigError(
-            f"experiment {experiment!r} exists with other settings: {'; '.join(differing)}. "
-            "Give --experiment a new name, or the stored settings to go on with it"
+            f"{experiment!r} exists with other settings: {'; '.join(differing)}. "
+            "Give a new name, or the stored settings to go on with it",
+            key="experiment",
         )

@@ -27,7 +27,7 @@ def sqlite_file(url: str) -> Path | None:
         parsed = make_url(url)
     except sqlalchemy.exc.ArgumentError as error:
         raise ConfigError(
-            f"storage: not a database URL such as sqlite:///outputs/studies.db, got {url!r}"
+            f"must be a database URL such as sqlite:///outputs/studies.db, got {url!r}", key="storage"
         ) from error
     return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
 
