@@ -9,7 +9,7 @@ from hpo.engine.context import StudyContext, make_context
 from hpo.engine.coordinator import Coordinator
 from hpo.engine.listener import Listener, Listeners, LogFile, Said, StudyEnded, StudyStarted
 from hpo.errors import ConfigError, StorageError
-from hpo.execute.executors import EXECUTORS
+from hpo.execute.executors import make_executor
 from hpo.search.searcher import Searcher
 from hpo.search.searchers import SearchSettings, make_searcher
 from hpo.store.database import open_storage
@@ -76,7 +76,7 @@ def run_study(
     stop = stop or StopFlag()
     check_storage(config.storage_url)
     get_family(config.model.model)
-    executor = EXECUTORS["local"]()
+    executor = make_executor(config.study.executor)
     context = make_context(config)
     searcher = _searcher(context)
     files = context.files

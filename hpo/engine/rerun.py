@@ -8,7 +8,7 @@ from hpo.engine.context import make_context
 from hpo.engine.intent import make_job
 from hpo.errors import ConfigError
 from hpo.execute.executor import follow
-from hpo.execute.executors import EXECUTORS
+from hpo.execute.executors import make_executor
 from hpo.search.searcher import Verdict
 from hpo.store.records import read_record
 from hpo.study.config import build_config, read_study_file
@@ -76,7 +76,7 @@ def rerun_trial(path: Path) -> Rerun:
         return Verdict.CONTINUE if len(curve) < n_epochs else Verdict.STOP
 
     job = replace(make_job(context, record, beats=None), weights=None, checkpoint=None, max_seconds=None)
-    outcome = follow(EXECUTORS["local"]().run(job, StopFlag()), on_event)
+    outcome = follow(make_executor(context.config.study.executor).run(job, StopFlag()), on_event)
     if isinstance(outcome, Failed) and len(curve) < n_epochs:
         problems.append(f"it ended early: {outcome.message}")
     return Rerun(

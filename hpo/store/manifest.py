@@ -99,7 +99,7 @@ def code_version() -> Code:
 
 
 def _git(*arguments: str) -> str | None:
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return None
     try:

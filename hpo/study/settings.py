@@ -239,6 +239,9 @@ class StudySection(Section):
         json_schema_extra=FREE,
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of sampling, initial weights and data order")
+    executor: str = Field(
+        "local", description="what trains the trials: local, a process each", json_schema_extra=FREE
+    )
     workers: int = Field(1, ge=1, le=64, description="trials at a time", json_schema_extra=FREE)
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="where to train", json_schema_extra=FREE
