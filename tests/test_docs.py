@@ -1,8 +1,11 @@
 """What the docs say is what is there. Write the generated ones again with: python -m tests.test_docs"""
 
+import ast
 import json
 import re
 from pathlib import Path
+
+from test_imports import ORDER
 
 from hpo.cli.options import flag_of
 from hpo.errors import BudgetError
@@ -112,13 +115,40 @@ def test_the_flags_of_the_commands_page_are_the_settings():
     assert (ROOT / "docs" / "commands.md").read_text() == commands_page()
 
 
-def test_the_readme_maps_every_file():
-    text = (ROOT / "README.md").read_text().split("## Map of the code")[1]
-    for folder in ("hpo", "models", "data"):
-        for path in (ROOT / folder).glob("*.py"):
-            if path.stem.startswith("__"):
-                continue
-            assert re.search(rf"\b{path.stem}\b", text), f"the README's map leaves out {folder}/{path.name}"
+MAP = re.compile(r"(<!-- map: [^\n]* -->\n\n).*?(\n<!-- end of the map -->)", re.DOTALL)
+
+
+def first_line(path):
+    """The first sentence of a module's docstring."""
+    return ast.get_docstring(ast.parse(path.read_text())).split("\n")[0].rstrip(".")
+
+
+def code_map():
+    """Each package from top to bottom, with the first line of each of its modules."""
+    lines = []
+    for package in ORDER:
+        folder = ROOT / package if package in ("models", "data", "studies") else ROOT / "hpo" / package
+        if not folder.is_dir():
+            lines.append(f"- **`hpo/{package}.py`** {first_line(folder.with_suffix('.py'))}.")
+            continue
+        where = folder.relative_to(ROOT)
+        lines.append(f"- **`{where}/`** {first_line(folder / '__init__.py')}.")
+        for path in sorted(folder.rglob("*.py")):
+            if path != folder / "__init__.py":
+                name = path.relative_to(folder).with_suffix("")
+                lines.append(f"  - `{str(name).removesuffix('/__init__')}` {first_line(path)}")
+    return "\n".join(lines) + "\n"
+
+
+def architecture_page():
+    """docs/architecture.md with the map as it is."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    assert MAP.search(text)
+    return MAP.sub(lambda match: match[1] + code_map() + match[2], text)
+
+
+def test_the_map_names_every_file():
+    assert (ROOT / "docs" / "architecture.md").read_text() == architecture_page()
 
 
 def test_links_and_pictures_exist():
@@ -129,6 +159,7 @@ def test_links_and_pictures_exist():
 
 
 if __name__ == "__main__":
+    (ROOT / "docs" / "architecture.md").write_text(architecture_page())
     schema = json.dumps(TrialRecord.model_json_schema(), indent=1)
     (ROOT / "docs" / "trial.schema.json").write_text(schema + "\n")
     (ROOT / "docs" / "model-sizes.md").write_text(sizes_page())
