@@ -5,8 +5,6 @@ import json
 import re
 from pathlib import Path
 
-from test_imports import ORDER
-
 from hpo.cli.options import flag_of
 from hpo.errors import BudgetError
 from hpo.models.base import ForecastShape
@@ -15,6 +13,7 @@ from hpo.study.catalogue import list_families
 from hpo.study.config import sections, settings
 from hpo.system.counts import format_budget, format_count
 from hpo.trial.record import TrialRecord
+from tests.test_imports import ORDER
 
 ROOT = Path(__file__).parent.parent
 BUDGETS = (750_000, 2_000_000, 20_000_000, 200_000_000, 2_000_000_000)
