@@ -114,7 +114,7 @@ def test_the_flags_of_the_commands_page_are_the_settings():
     assert (ROOT / "docs" / "commands.md").read_text() == commands_page()
 
 
-MAP = re.compile(r"(<!-- map: [^\n]* -->\n\n).*?(\n<!-- end of the map -->)", re.DOTALL)
+MAP = re.compile(r"(<!-- map: [^\n]* -->\n).*?(<!-- end of the map -->)", re.DOTALL)
 
 
 def first_line(path):
@@ -143,7 +143,7 @@ def architecture_page():
     """docs/architecture.md with the map as it is."""
     text = (ROOT / "docs" / "architecture.md").read_text()
     assert MAP.search(text)
-    return MAP.sub(lambda match: match[1] + code_map() + match[2], text)
+    return MAP.sub(lambda match: f"{match[1]}\n{code_map()}\n{match[2]}", text)
 
 
 def test_the_map_names_every_file():
