@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 
-from hpo.system.counts import format_budget, format_count
+import hpo.report.formats as fmt
+from hpo.report.columns import PLANNED, STUDIES, Shown
+from hpo.system.counts import format_count
 
 if TYPE_CHECKING:  # each command imports what it shows; a status need not wait for torch
     from hpo.data.base import DatasetSpec
     from hpo.data.reading.report import TableReport
     from hpo.engine.rerun import Rerun
     from hpo.models.base import ModelFamily
-    from hpo.report.preview import PlannedTrial, Preview
+    from hpo.report.preview import Preview
     from hpo.report.status import StudyStatus
     from hpo.store.audit import Difference
+
+T = TypeVar("T")
 
 
 def show_preview(preview: Preview) -> None:
@@ -32,17 +36,16 @@ def show_preview(preview: Preview) -> None:
         console.print(f"  {name:5} {windows}, {part['start'][:10]} to {part['end'][:10]}")
     for note in preview.notes:
         console.print(f"  note: {note}")
-    console.print(_planned_table("Forced configs", preview.forced))
-    console.print(
-        _planned_table("Shapes that the search draws from, with the default settings", preview.shapes)
-    )
+    console.print(_listing("Forced configs", PLANNED, preview.forced))
+    shapes = "Shapes that the search draws from, with the default settings"
+    console.print(_listing(shapes, PLANNED, preview.shapes))
     space = _table("Search space", ["dimension", "scale", "values"])
     for dimension in preview.space:
         space.add_row(dimension.name, dimension.kind, dimension.range)
     console.print(space)
-    speed = f"{preview.flops_per_second / 1e9:.0f} GFLOP/s"
+    speed, time = f"{preview.flops_per_second / 1e9:.0f} GFLOP/s", fmt.clock(preview.predicted_seconds)
     console.print(
-        f"At {speed}, as measured here, the study takes at most about {clock(preview.predicted_seconds)}; "
+        f"At {speed}, as measured here, the study takes at most about {time}; "
         "trials that stop early or are pruned take less. Nothing was written."
     )
 
@@ -64,35 +67,7 @@ def show_differences(found: dict[str, list[Difference]], *, mended: bool, as_jso
 
 def show_status(rows: Sequence[StudyStatus]) -> None:
     """All studies."""
-    table = _table(
-        "Studies",
-        [
-            "experiment",
-            "done",
-            "complete",
-            "pruned",
-            "failed",
-            "running",
-            "interrupted",
-            "best",
-            "skill",
-            "a trial",
-            "left",
-        ],
-        right=range(1, 11),
-    )
-    for row in rows:
-        done = row.complete + row.pruned + row.failed
-        table.add_row(
-            row.experiment,
-            f"{done} of {row.n_trials}" if row.n_trials is not None else str(done),
-            *(str(n) for n in (row.complete, row.pruned, row.failed, row.running, row.interrupted)),
-            "" if row.best_value is None else f"{row.best_value:.4f} (trial {row.best_trial})",
-            "" if row.skill is None else f"{row.skill:+.1%}",
-            "" if row.seconds_a_trial is None else clock(row.seconds_a_trial),
-            "" if row.seconds_left is None else clock(row.seconds_left),
-        )
-    _console().print(table)
+    _console().print(_listing("Studies", STUDIES, rows))
 
 
 def show_models(families: Iterable[ModelFamily], sizes: Mapping[str, tuple[int, int]], where: str) -> None:
@@ -177,51 +152,11 @@ def show_rerun(rerun: Rerun) -> None:
         console.print(f"not reproduced: the largest difference is {rerun.largest_difference:.3g}")
 
 
-def clock(seconds: float) -> str:
-    """A duration for people."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours:,} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
-
-
-def _planned_table(title: str, trials: Sequence[PlannedTrial]) -> Table:
-    table = _table(
-        title,
-        [
-            "config",
-            "budget",
-            "params",
-            "off by",
-            "width x depth",
-            "heads",
-            "dropout",
-            "lr",
-            "decay",
-            "FLOPs a step",
-            "memory",
-            "at most",
-        ],
-        right=range(1, 12),
-    )
-    for trial in trials:
-        table.add_row(
-            trial.origin.removeprefix("forced:"),
-            format_budget(trial.parameter_budget),
-            format_count(trial.param_count),
-            f"{trial.budget_deviation:+.2%}" + (" canonical" if trial.canonical else ""),
-            f"{trial.d_model} x {trial.n_layers}",
-            "" if trial.n_heads is None else str(trial.n_heads),
-            f"{trial.dropout:g}",
-            f"{trial.learning_rate:g}",
-            f"{trial.weight_decay:g}",
-            f"{trial.flops_per_step / 1e9:.3g} G",
-            f"{trial.predicted_memory_bytes / 1e9:.2f} GB",
-            clock(trial.predicted_seconds),
-        )
+def _listing(title: str, columns: Sequence[Shown[T]], rows: Iterable[T]) -> Table:
+    right = (i for i, column in enumerate(columns) if not column.is_text)
+    table = _table(title, [column.title for column in columns], right)
+    for row in rows:
+        table.add_row(*(column.text(row) for column in columns))
     return table
 
 

@@ -14,10 +14,8 @@ from hpo.search.searcher import Suggestion
 from hpo.search.tpe import trial_seed
 from hpo.store.view import ORIGIN
 from hpo.trial.events import Failed
+from hpo.trial.flags import LEAKS
 from hpo.trial.record import Architecture, FoldScore, Naive, Resources, Training, TrialRecord
-
-LEAKS = "leaking_protocol"
-"""The split is one of old, in which the test rows leak into training: no evidence of anything."""
 
 
 def intent_record(

@@ -1,31 +1,22 @@
 """From how a trial ended to its record: state, value, metrics, flags."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
-from hpo.engine.intent import LEAKS
 from hpo.scoring.metrics import COLLAPSED_RANGE
 from hpo.scoring.references import mean_metrics
 from hpo.store.view import constraint_attrs
 from hpo.trial.events import EpochResult, Failed, Finished, FoldResult
-from hpo.trial.record import (
-    ClassCounts,
-    ConfusionMatrix,
-    Epoch,
-    Failure,
-    FoldScore,
-    Metrics,
-    Resources,
-    State,
-    TrialRecord,
-)
-
-WORSE = "worse_than_naive"
+from hpo.trial.flags import COLLAPSED, WORSE_THAN_NAIVE, Flag
+from hpo.trial.record import TrialRecord, explain
+from hpo.trial.state import State
 
 _NEAR_DROPOUT = 0.08
 _NEAR_RATIO = 1.25
@@ -36,10 +27,13 @@ def final_record(
     curve: Sequence[EpochResult],
     outcome: Finished | Failed,
     pruned: bool,
-    earlier: Sequence[TrialRecord],
+    earlier: Iterable[TrialRecord],
     seconds: float,
 ) -> TrialRecord:
-    """The record of a trial that ended.
+    """The record of a trial that ended; valid whatever the trial answered.
+
+    A metric that is not finite is left out, and a flag says so. An answer that is no record otherwise, such
+    as a value that is not a number, makes the trial a failed one that says what was wrong with it.
 
     Args:
         intent: What was written before it trained.
@@ -49,31 +43,51 @@ def final_record(
         earlier: The finished trials, to find near-duplicates among.
         seconds: How long it took, by a clock that does not jump; without the time between attempts.
     """
-    # The machine's clock may have been set back since.
-    now = max(datetime.now(UTC), intent.datetime_start)
-    changes: dict[str, Any] = {
+    twin = next((other for other in earlier if _near(intent, other)), None)
+    about = [] if twin is None else [Flag.near_duplicate_of(twin.trial_number)]
+    try:
+        return _ended(intent, curve, _fields_of(intent, curve, outcome, pruned), about, seconds)
+    except ValidationError as error:
+        invalid = Failed(
+            kind="error",
+            type="InvalidResult",
+            message=f"what it answered is no record: {explain(error)}",
+            traceback=None,
+        )
+        return _ended(intent, curve, _failed_fields(intent, curve, invalid), about, seconds)
+
+
+def _ended(
+    intent: TrialRecord,
+    curve: Sequence[EpochResult],
+    fields: dict[str, Any],
+    about: Sequence[Flag],
+    seconds: float,
+) -> TrialRecord:
+    """The intent with the fields of its end.
+
+    Raises:
+        ValidationError: They are no record.
+    """
+    steps = {intent.training.step_of(row.fold, row.epoch): row.value for row in curve}
+    common = {
+        "flags": [*intent.flags, *fields["flags"], *about],
         "learning_curve": [_epoch(row) for row in curve],
-        "intermediate_values": {intent.training.step_of(row.fold, row.epoch): row.value for row in curve},
-        "datetime_complete": now,
+        "intermediate_values": {step: value for step, value in steps.items() if math.isfinite(value)},
+        # The machine's clock may have been set back since.
+        "datetime_complete": max(datetime.now(UTC), intent.datetime_start),
         "duration_seconds": seconds,
     }
-    training: dict[str, Any] = {"epochs_run": len(curve)}
-    if isinstance(outcome, Failed):
-        changes |= _failed_fields(outcome, curve)
-        training["stopped_because"] = outcome.kind
-    else:
-        changes |= _finished_fields(intent, curve, outcome, pruned)
-        training["best_epoch"] = outcome.folds[-1].best_epoch
-        training["stopped_because"] = "pruned" if pruned else outcome.stopped_because
-    record = intent.model_copy(update={**changes, "training": intent.training.model_copy(update=training)})
-    record = record.model_copy(update={"flags": _flags(record, earlier)})
-    return record.model_copy(update=_attrs(record))
+    record = intent.updated(**{**fields, **common})
+    return record.updated(**_attrs(record))
 
 
-def _epoch(row: EpochResult) -> Epoch:
+def _epoch(row: EpochResult) -> dict[str, Any]:
     fields = asdict(row)
     del fields["value"]  # it stands in intermediate_values
-    return Epoch(**fields)
+    for name in ("train_loss", "val_loss"):
+        fields[name] = fields[name] if math.isfinite(fields[name]) else None
+    return fields
 
 
 def _attrs(record: TrialRecord) -> dict[str, Any]:
@@ -84,7 +98,7 @@ def _attrs(record: TrialRecord) -> dict[str, Any]:
         "d_model": a.d_model,
         "n_layers": a.n_layers,
         "skill": record.naive.skill,
-        "flags": record.flags,
+        "flags": list(map(str, record.flags)),
         "failure": record.failure.message if record.failure else None,
         "constraints": record.constraints or None,
     }
@@ -102,41 +116,54 @@ def _naive_value(intent: TrialRecord, n_folds: int) -> float | None:
     return intent.objective.score(intent.naive.metrics)
 
 
-def _folds(intent: TrialRecord, results: Sequence[FoldResult]) -> list[FoldScore]:
+def _folds(intent: TrialRecord, results: Sequence[FoldResult]) -> list[dict[str, Any]]:
     ended = [
-        fold.model_copy(
-            update={
-                "value": result.best_value,
-                "best_epoch": result.best_epoch,
-                "epochs_run": len(result.curve),
-            }
-        )
+        {
+            **dict(fold),
+            "value": result.best_value,
+            "best_epoch": result.best_epoch,
+            "epochs_run": len(result.curve),
+        }
         for fold, result in zip(intent.folds, results, strict=False)
     ]
-    return [*ended, *intent.folds[len(ended) :]]
+    return [*ended, *map(dict, intent.folds[len(ended) :])]
 
 
-def _confusion(folds: Sequence[Mapping[str, Any] | None]) -> ConfusionMatrix | ClassCounts | None:
+def _confusion(folds: Sequence[Mapping[str, Any] | None]) -> dict[str, Any] | None:
     """The counts of all folds together."""
     counts = [fold for fold in folds if fold is not None]
     if not counts:
         return None
     first = counts[0]
     if "class_names" not in first:
-        return ConfusionMatrix(**{name: sum(fold[name] for fold in counts) for name in first})
+        return {name: sum(fold[name] for fold in counts) for name in first}
     total = np.sum([fold["counts"] for fold in counts], axis=0)
-    return ClassCounts(class_names=first["class_names"], counts=total.tolist())
+    return {"class_names": first["class_names"], "counts": total.tolist()}
 
 
-def _failed_fields(outcome: Failed, curve: Sequence[EpochResult]) -> dict[str, Any]:
+def _fields_of(
+    intent: TrialRecord, curve: Sequence[EpochResult], outcome: Finished | Failed, pruned: bool
+) -> dict[str, Any]:
+    if isinstance(outcome, Failed):
+        return _failed_fields(intent, curve, outcome)
+    return _finished_fields(intent, curve, outcome, pruned)
+
+
+def _failed_fields(intent: TrialRecord, curve: Sequence[EpochResult], outcome: Failed) -> dict[str, Any]:
     """Divergence and out-of-memory are the config's outcome, for the sampler to learn; the rest are bugs."""
     infeasible = outcome.kind in ("diverged", "out of memory")
-    state: State = "PRUNED" if infeasible or outcome.kind == "time limit" else "FAIL"
+    state = State.PRUNED if infeasible or outcome.kind == "time limit" else State.FAIL
     return {
         "state": state,
-        "value": curve[-1].value if state == "PRUNED" and curve else None,
+        "value": curve[-1].value if state == State.PRUNED and curve else None,
         "constraints": {outcome.kind.replace(" ", "_"): 1.0} if infeasible else {},
-        "failure": Failure(type=outcome.type, message=outcome.message, traceback=outcome.traceback),
+        "failure": {"type": outcome.type, "message": outcome.message, "traceback": outcome.traceback},
+        "training": {
+            **dict(intent.training),
+            "epochs_run": len(curve),
+            "stopped_because": outcome.kind,
+        },
+        "flags": [],
     }
 
 
@@ -153,42 +180,46 @@ def _finished_fields(
     )
     steps = sum(fold.steps for fold in outcome.folds)
     objective, best, naive = intent.objective, mean(values), _naive_value(intent, len(values))
-    worse = naive is not None and objective.is_better(naive, than=best)
+    train = mean_metrics([fold.train_metrics for fold in outcome.folds])
+    val = mean_metrics([fold.val_metrics for fold in outcome.folds])
     return {
-        "state": "PRUNED" if pruned or out_of_time else "COMPLETE",
+        "state": State.PRUNED if pruned or out_of_time else State.COMPLETE,
         "value": value,
         "value_std": stdev(values) if len(values) > 1 else None,
-        "metrics": Metrics(
-            train=mean_metrics([fold.train_metrics for fold in outcome.folds]),
-            val=mean_metrics([fold.val_metrics for fold in outcome.folds]),
-        ),
-        "naive": intent.naive.model_copy(
-            update={"skill": None if naive is None else objective.skill(best, naive)}
-        ),
-        "flags": [*intent.flags, *([WORSE] if worse else [])],
+        "metrics": {"train": _finite(train), "val": _finite(val)},
+        "naive": {**dict(intent.naive), "skill": None if naive is None else objective.skill(best, naive)},
+        "flags": _flags(train, val, worse=naive is not None and objective.is_better(naive, than=best)),
         "confusion_matrix": _confusion([fold.confusion for fold in outcome.folds]),
         "folds": _folds(intent, outcome.folds),
-        "resources": Resources(
-            device=intent.resources.device,
-            peak_memory_bytes=outcome.peak_memory_bytes,
-            flops_per_step=outcome.flops_per_step,
-            total_flops=outcome.flops_per_step * steps,
-            steps=steps,
-            samples_per_second=outcome.samples_per_second,
-        ),
+        "training": {
+            **dict(intent.training),
+            "epochs_run": len(curve),
+            "best_epoch": outcome.folds[-1].best_epoch,
+            "stopped_because": "pruned" if pruned else outcome.stopped_because,
+        },
+        "resources": {
+            "device": intent.resources.device,
+            "peak_memory_bytes": outcome.peak_memory_bytes,
+            "flops_per_step": outcome.flops_per_step,
+            "total_flops": outcome.flops_per_step * steps,
+            "steps": steps,
+            "samples_per_second": outcome.samples_per_second,
+        },
     }
 
 
-def _flags(record: TrialRecord, earlier: Sequence[TrialRecord]) -> list[str]:
-    flags = [flag for flag in record.flags if flag == LEAKS]
-    if record.metrics and record.metrics.val.get("prediction_range", 1.0) < COLLAPSED_RANGE:
-        flags.append("collapsed_predictions")
-    if WORSE in record.flags:
-        flags.append(WORSE)
-    twin = next((other for other in earlier if _near(record, other)), None)
-    if twin is not None:
-        flags.append(f"near_duplicate_of {twin.trial_number}")
-    return flags
+def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}
+
+
+def _flags(train: Mapping[str, float], val: Mapping[str, float], worse: bool) -> list[Flag]:
+    flags = []
+    if val.get("prediction_range", 1.0) < COLLAPSED_RANGE:
+        flags.append(COLLAPSED)
+    if worse:
+        flags.append(WORSE_THAN_NAIVE)
+    lost = [name for part in (train, val) for name, value in part.items() if not math.isfinite(value)]
+    return [*flags, *map(Flag.not_finite, dict.fromkeys(lost))]
 
 
 def _near(record: TrialRecord, other: TrialRecord) -> bool:

@@ -10,6 +10,7 @@ from hpo.engine.intent import memory_of, micro_batch_of
 from hpo.models.space import Choice
 from hpo.search.plan import TrialSpec, coordinate_of, depth_at
 from hpo.system.counts import format_budget
+from hpo.trial.origin import Origin
 
 
 class _Fields(BaseModel):
@@ -19,7 +20,7 @@ class _Fields(BaseModel):
 class PlannedTrial(_Fields):
     """One config with its size and its predicted cost; a micro-batch of 0: it does not fit this machine."""
 
-    origin: str
+    origin: Origin
     parameter_budget: int
     d_model: int
     n_layers: int
@@ -83,7 +84,7 @@ def make_preview(context: StudyContext) -> Preview:
         for budget in config.budgets
     }
 
-    def planned(origin: str, spec: TrialSpec) -> PlannedTrial:
+    def planned(origin: Origin, spec: TrialSpec) -> PlannedTrial:
         model, cost = spec.model, _cost(context, spec, speeds[spec.budget])
         micro_batch = micro_batch_of(context, spec)
         return PlannedTrial(
@@ -156,7 +157,7 @@ def _cost(context: StudyContext, spec: TrialSpec, speed: Speed) -> Cost:
     return Cost(flops_per_step=costs[0].flops_per_step, seconds=sum(cost.seconds for cost in costs))
 
 
-def _shapes(context: StudyContext) -> list[tuple[str, TrialSpec]]:
+def _shapes(context: StudyContext) -> list[tuple[Origin, TrialSpec]]:
     """The default settings at every few depths of each budget, with the forced configs' heads."""
     plan = context.plan
     base = dict(plan.forced[0].params)
@@ -165,7 +166,7 @@ def _shapes(context: StudyContext) -> list[tuple[str, TrialSpec]]:
         depths = plan.depths[budget, base.get("n_heads")]
         for depth in _spread(depths):
             params = {**base, "budget": format_budget(budget), "shape": coordinate_of(depths, depth)}
-            rows.append((f"shape {params['shape']:.2f}", plan.resolve(params)))
+            rows.append((Origin(f"shape {params['shape']:.2f}"), plan.resolve(params)))
     return rows
 
 

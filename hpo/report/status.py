@@ -11,6 +11,7 @@ from hpo.store.layout import ExperimentFiles
 from hpo.store.locks import is_locked
 from hpo.study.config import StudyConfig, build_config, read_study_file
 from hpo.trial.record import TrialRecord, rank
+from hpo.trial.state import State
 
 
 class StudyStatus(BaseModel):
@@ -46,6 +47,11 @@ class StudyStatus(BaseModel):
     seconds_a_trial: float | None
     seconds_left: float | None
 
+    @property
+    def finished(self) -> int:
+        """Trials that ended, however."""
+        return self.complete + self.pruned + self.failed
+
 
 def read_status(storage_url: str, out: Path) -> list[StudyStatus]:
     """The status of every study in a storage; nothing is written.
@@ -60,26 +66,24 @@ def read_status(storage_url: str, out: Path) -> list[StudyStatus]:
 def _status(database: Database, name: str, out: Path) -> StudyStatus:
     records = load_records(load_study(database, name))
     files = ExperimentFiles(out=out, experiment=name)
-    count = {
-        state: [r for r in records if r.state == state] for state in ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
-    }
-    running = [r for r in count["RUNNING"] if is_locked(files.trial_lock(r.trial_number))]
+    count = {state: [r for r in records if r.state == state] for state in State}
+    running = [r for r in count[State.RUNNING] if is_locked(files.trial_lock(r.trial_number))]
     ranked = rank(records)
     best: TrialRecord | None = ranked[0] if ranked else None
     durations = [r.duration_seconds for r in records if r.duration_seconds is not None]
     seconds = statistics.median(durations) if durations else None
     n_trials = _planned(files)
-    n_finished = len(records) - len(count["RUNNING"])
+    n_finished = len(records) - len(count[State.RUNNING])
     left = None
     if n_trials is not None and seconds is not None:
         left = max(0, n_trials - n_finished) * seconds
     return StudyStatus(
         experiment=name,
-        complete=len(count["COMPLETE"]),
-        pruned=len(count["PRUNED"]),
-        failed=len(count["FAIL"]),
+        complete=len(count[State.COMPLETE]),
+        pruned=len(count[State.PRUNED]),
+        failed=len(count[State.FAIL]),
         running=len(running),
-        interrupted=len(count["RUNNING"]) - len(running),
+        interrupted=len(count[State.RUNNING]) - len(running),
         n_trials=n_trials,
         best_value=best.value if best else None,
         best_trial=best.trial_number if best else None,

@@ -4,6 +4,7 @@ The best epoch, early stopping, pruning and the ranking of trials all go by it. 
 ``val_loss``: log-loss for classes, MSE for a regression, whatever loss trains the network.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Literal
 
@@ -77,7 +78,8 @@ class Objective(BaseModel):
         if self.perfect is None:
             return None
         missing, left = (self.sign * (score - self.perfect) for score in (reference, value))
-        return 1.0 - left / missing if missing > 0 else None
+        skill = 1.0 - left / missing if missing > 0 else math.nan
+        return skill if math.isfinite(skill) else None
 
 
 def make_objective(name: str) -> Objective:

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 from hpo.system.counts import format_budget
+from hpo.trial.origin import Origin
 
 DEFAULT_DROPOUT = 0.5
 DEFAULT_LEARNING_RATE = 1e-4
@@ -41,9 +42,9 @@ class ForcedConfig:
     weight_decay: float = DEFAULT_WEIGHT_DECAY
 
     @property
-    def origin(self) -> str:
+    def origin(self) -> Origin:
         """How a trial's record names it."""
-        return f"forced:{self.group}:{self.name}"
+        return Origin.forced(self.group, self.name)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from hpo.models.sizing import count_params, fit_width, is_feasible, reachable
 from hpo.models.space import Choice, Dimension, Float, Space
 from hpo.search.forced import ForcedConfig, forced_configs
 from hpo.system.counts import format_budget, parse_budget
+from hpo.trial.origin import Origin
 
 N_HEADS = (1, 2, 4, 8, 16)
 DEFAULT_BATCH_SIZE = 256
@@ -64,7 +65,7 @@ class TrialSpec:
 class ForcedTrial:
     """A forced config as the storage queues it: its origin, its point in the space, its spec."""
 
-    origin: str
+    origin: Origin
     params: dict[str, Any]
     spec: TrialSpec
 

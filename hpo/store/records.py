@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from hpo.errors import StorageError
 from hpo.store.layout import ExperimentFiles
 from hpo.system.files import read_json, write_json
-from hpo.trial.record import TrialRecord
+from hpo.trial.record import TrialRecord, explain
 
 
 def write_record(files: ExperimentFiles, record: TrialRecord) -> None:
@@ -24,9 +24,7 @@ def read_record(path: Path) -> TrialRecord:
     try:
         return TrialRecord.model_validate(read_json(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise StorageError(f"{path}: not a trial's record: {field}: {first['msg']}") from error
+        raise StorageError(f"{path}: not a trial's record: {explain(error)}") from error
 
 
 def read_records(files: ExperimentFiles) -> tuple[list[TrialRecord], list[StorageError]]:

@@ -2,18 +2,19 @@
 
 import contextlib
 from pathlib import Path
-from typing import Any
 
 from hpo.store.layout import ExperimentFiles
 from hpo.system.counts import format_budget
 from hpo.system.files import write_json
+from hpo.trial.columns import row_values
 from hpo.trial.record import TrialRecord, rank
+from hpo.trial.state import State
 
 
 def write_rows(files: ExperimentFiles, finished: list[TrialRecord]) -> None:
-    """Rewrite the compact rows of all finished trials: completed ones best first, then the others."""
-    rest = [record for record in finished if record.state != "COMPLETE"]
-    write_json(files.all_trials, [compact_row(record) for record in rank(finished) + rest])
+    """Rewrite the rows of all finished trials: completed ones best first, then the others."""
+    rest = [record for record in finished if record.state != State.COMPLETE]
+    write_json(files.all_trials, [row_values(record) for record in rank(finished) + rest])
 
 
 def write_best(files: ExperimentFiles, best: TrialRecord, budget: int | None = None) -> None:
@@ -28,30 +29,3 @@ def drop(path: Path) -> None:
         path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             path.parent.rmdir()
-
-
-def compact_row(record: TrialRecord) -> dict[str, Any]:
-    """One row of ``<experiment>_all_trials.json``."""
-    a, t = record.architecture, record.training
-    return {
-        "trial_number": record.trial_number,
-        "state": record.state,
-        "value": record.value,
-        "skill": record.naive.skill,
-        "origin": record.origin,
-        "parameter_budget": a.parameter_budget,
-        "param_count": a.param_count,
-        "budget_deviation": a.budget_deviation,
-        "family": a.family,
-        "d_model": a.d_model,
-        "n_layers": a.n_layers,
-        "n_heads": a.n_heads,
-        "learning_rate": t.learning_rate,
-        "weight_decay": t.weight_decay,
-        "dropout": t.dropout,
-        "batch_size": t.batch_size,
-        "normalisation": t.normalisation,
-        "epochs_run": t.epochs_run,
-        "duration_seconds": record.duration_seconds,
-        "flags": record.flags,
-    }

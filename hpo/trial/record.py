@@ -3,20 +3,36 @@
 The record holds all that a summary needs and all that an exact rebuild of the storage needs.
 """
 
+import reprlib
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from hpo.scoring.objective import Objective
+from hpo.trial.flags import Flag
+from hpo.trial.origin import Origin
+from hpo.trial.state import State
 
 SCHEMA_VERSION = 1
 
-State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL"]
-
 
 class _Fields(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        protected_namespaces=(),
+        revalidate_instances="always",  # an unchecked copy may stand in a field
+    )
+
+    def updated(self, **changes: Any) -> Self:
+        """A copy with changed fields, validated as if it were read; pydantic's own copy checks nothing.
+
+        Raises:
+            ValidationError: A value is not of its field's type or not finite, or there is no such field.
+        """
+        return self.model_validate({**dict(self), **changes})
 
 
 class Architecture(_Fields):
@@ -180,7 +196,7 @@ class TrialRecord(_Fields):
     value: float | None
     value_std: float | None = None
     objective: Objective
-    origin: str
+    origin: Origin
     params: dict[str, bool | int | float | str | None]
     distributions: dict[str, dict[str, Any]]
     intermediate_values: dict[int, float]
@@ -201,11 +217,35 @@ class TrialRecord(_Fields):
     confusion_matrix: ConfusionMatrix | ClassCounts | None
     split: dict[str, Part]
     folds: list[FoldScore] = []
-    flags: list[str]
+    flags: list[Flag]
     resources: Resources
     failure: Failure | None
     data: DataSource
     code: Code
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        """What must hold between fields, in records of every version."""
+        if self.params.keys() != self.distributions.keys():
+            only = sorted(self.params.keys() ^ self.distributions.keys())
+            raise ValueError(
+                f"params and distributions must have the same names, got {', '.join(only)} in one"
+            )
+        if self.state == State.COMPLETE:
+            for name in ("value", "metrics"):
+                if getattr(self, name) is None:
+                    raise ValueError(f"{name} must be there once a trial is COMPLETE")
+        return self
+
+
+def explain(error: ValidationError) -> str:
+    """The first thing that is wrong with a record, with the field: "metrics.val.mse: ..., got nan"."""
+    first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return message
+    field = ".".join(map(str, first["loc"]))
+    return f"{field}: {message[:1].lower()}{message[1:]}, got {reprlib.repr(first['input'])}"
 
 
 def epoch_values(record: TrialRecord) -> dict[int, list[tuple[int, float]]]:
@@ -220,7 +260,7 @@ def epoch_values(record: TrialRecord) -> dict[int, list[tuple[int, float]]]:
 
 def rank(records: list[TrialRecord]) -> list[TrialRecord]:
     """The completed trials, best first; ties go to the earlier trial."""
-    done = [record for record in records if record.state == "COMPLETE" and record.value is not None]
+    done = [record for record in records if record.state == State.COMPLETE and record.value is not None]
     return sorted(
         done, key=lambda record: (record.objective.sign * (record.value or 0.0), record.trial_number)
     )

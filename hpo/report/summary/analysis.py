@@ -14,7 +14,6 @@ from hpo.report.summary.groups import (
     by_origin,
     by_width,
     forced_comparisons,
-    origin_kind,
 )
 from hpo.report.summary.importance import sensitivity
 from hpo.report.summary.schema import (
@@ -24,13 +23,12 @@ from hpo.report.summary.schema import (
     Overview,
     Problem,
     Reference,
-    Row,
     Summary,
 )
 from hpo.report.summary.spread import closeness, distribution
-from hpo.trial.record import ClassCounts, ConfusionMatrix, State, TrialRecord, rank
-
-_STATES: tuple[State, ...] = ("COMPLETE", "PRUNED", "FAIL", "RUNNING")
+from hpo.trial.columns import Row, row_values
+from hpo.trial.record import ClassCounts, ConfusionMatrix, TrialRecord, rank
+from hpo.trial.state import State
 
 T = TypeVar("T")
 
@@ -83,8 +81,8 @@ def _overview(trials: Sequence[TrialRecord]) -> Overview:
         families=_distinct(record.architecture.family for record in trials),
         budgets=sorted({record.architecture.parameter_budget for record in trials}),
         trials=len(trials),
-        states={state: states[state] for state in _STATES if states[state]},
-        origins=dict(Counter(origin_kind(record.origin) for record in trials)),
+        states={state: states[state] for state in State if states[state]},
+        origins=dict(Counter(record.origin.kind for record in trials)),
         total_seconds=sum(seconds),
         median_seconds=median(seconds) if seconds else None,
         first_start=min(record.datetime_start for record in trials),
@@ -137,12 +135,12 @@ def _references(record: TrialRecord, best: Best | None) -> list[Reference]:
 
 
 def _flags(trials: Sequence[TrialRecord]) -> dict[str, FlagCount]:
-    """Trials by flag, by the flag's first word: near-duplicates of whatever trial count together."""
-    carried = [(flag.split()[0], record) for record in trials for flag in record.flags if flag.split()]
+    """Trials by flag, by its name: near-duplicates of whatever trial count together."""
+    carried = [(flag.name, record) for record in trials for flag in record.flags if flag.name]
     return {
         name: FlagCount(
             trials=sum(flag == name for flag, _ in carried),
-            completed=sum(flag == name and record.state == "COMPLETE" for flag, record in carried),
+            completed=sum(flag == name and record.state == State.COMPLETE for flag, record in carried),
         )
         for name in sorted({flag for flag, _ in carried})
     }
@@ -162,33 +160,15 @@ def _rows(trials: Sequence[TrialRecord], done: Sequence[TrialRecord]) -> list[Ro
     """Best first, then completed without a value, pruned, failed and running ones by number."""
     ranked = {record.trial_number for record in done}
     rest = [record for record in trials if record.trial_number not in ranked]
-    return [_row(record) for record in [*done, *sorted(rest, key=lambda r: _STATES.index(r.state))]]
+    order = list(State)
+    return [_row(record) for record in [*done, *sorted(rest, key=lambda r: order.index(r.state))]]
 
 
 def _row(record: TrialRecord) -> Row:
-    a, t = record.architecture, record.training
-    return Row(
-        trial_number=record.trial_number,
-        origin=record.origin,
-        state=record.state,
-        value=record.value,
-        skill=record.naive.skill if record.state == "COMPLETE" else None,
-        parameter_budget=a.parameter_budget,
-        family=a.family,
-        d_model=a.d_model,
-        n_layers=a.n_layers,
-        n_heads=a.n_heads,
-        param_count=a.param_count,
-        budget_deviation=a.budget_deviation,
-        dropout=t.dropout,
-        learning_rate=t.learning_rate,
-        weight_decay=t.weight_decay,
-        batch_size=t.batch_size,
-        normalisation=t.normalisation,
-        epochs_run=t.epochs_run,
-        duration_seconds=record.duration_seconds,
-        flags=record.flags,
-    )
+    values = row_values(record)
+    if record.state != State.COMPLETE:  # its value may be its last, its skill is that of its best
+        values["skill"] = None
+    return Row(**values)
 
 
 def _distinct(items: Iterable[T]) -> list[T]:

@@ -1,6 +1,6 @@
 """The answer a summary starts with, in two or three sentences."""
 
-import hpo.report.summary.formats as fmt
+import hpo.report.formats as fmt
 from hpo.report.summary.schema import Analysis, Best
 
 
@@ -57,8 +57,10 @@ def _lead(analysis: Analysis, skill: float) -> str:
 
 def states_in_words(analysis: Analysis) -> str:
     """How many trials ended how, as a sentence."""
-    words = {"PRUNED": "pruned", "FAIL": "failed", "RUNNING": "still running", "COMPLETE": "completed"}
-    counts = ", ".join(f"{n} {words[state]}" for state, n in analysis.overview.states.items())
+    counts = ", ".join(
+        f"{n} {'' if state.is_finished else 'still '}{state.in_words}"
+        for state, n in analysis.overview.states.items()
+    )
     return f"Of {fmt.plural(analysis.overview.trials, 'trial')}: {counts}."
 
 

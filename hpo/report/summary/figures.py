@@ -9,13 +9,14 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLocator, ScalarFormatter
 
-import hpo.report.summary.formats as fmt
+import hpo.report.formats as fmt
 from hpo.report.summary import look
-from hpo.report.summary.groups import origin_kind
-from hpo.report.summary.schema import Row, Summary
+from hpo.report.summary.schema import Summary
 from hpo.scoring.task import METRICS, TASKS
 from hpo.system.counts import format_budget
+from hpo.trial.columns import Row
 from hpo.trial.record import TrialRecord, epoch_values, rank
+from hpo.trial.state import State
 
 N_CURVES = 5
 
@@ -42,8 +43,8 @@ _MANY = 200
 def optimisation_history(summary: Summary) -> Figure | None:
     """The score of each trial in the order of the search, and the best so far; None without scores."""
     rows = sorted(summary.trials, key=lambda row: row.trial_number)
-    done = [(row, row.value) for row in rows if row.state == "COMPLETE" and row.value is not None]
-    other = [(row, row.value) for row in rows if row.state != "COMPLETE" and row.value is not None]
+    done = [(row, row.score) for row in rows if row.score is not None]
+    other = [(row, row.value) for row in rows if row.state != State.COMPLETE and row.value is not None]
     if not done and not other:
         return None
     best = summary.best
@@ -51,9 +52,9 @@ def optimisation_history(summary: Summary) -> Figure | None:
     span = look.limits([value for _, value in done + other], best.value if best else None, reference)
     many = len(rows) > _MANY
     figure, (axes,) = look.new_figure(9, 4.2, _history_title(summary))
-    for kind in dict.fromkeys(origin_kind(row.origin) for row, _ in done):
+    for kind in dict.fromkeys(row.origin.kind for row, _ in done):
         colour, marker = _ORIGINS.get(kind, _OTHER_ORIGIN)
-        of_kind = [(row.trial_number, value) for row, value in done if origin_kind(row.origin) == kind]
+        of_kind = [(row.trial_number, value) for row, value in done if row.origin.kind == kind]
         xs, ys = zip(*of_kind, strict=True)
         look.points(axes, xs, ys, span, colour=colour, marker=marker, label=kind, many=many)
     problems = {problem.trial_number for problem in summary.problems}
@@ -62,7 +63,7 @@ def optimisation_history(summary: Summary) -> Figure | None:
         if some:
             xs, ys = zip(*some, strict=True)
             look.points(axes, xs, ys, span, colour=colour, marker="x", label=label, many=many)
-    _mark_scoreless(axes, [row.trial_number for row in rows if row.value is None and row.state != "RUNNING"])
+    _mark_scoreless(axes, [row.trial_number for row in rows if row.value is None and row.state.is_finished])
     if done:
         better = max if summary.overview.objective.direction == "maximize" else min
         numbers = [row.trial_number for row, _ in done] + [rows[-1].trial_number]
@@ -81,7 +82,7 @@ def optimisation_history(summary: Summary) -> Figure | None:
 
 def loss_by_shape(summary: Summary) -> Figure | None:
     """The score of each completed trial against its depth and against its width; None without any."""
-    done = [(row, row.value) for row in summary.trials if row.state == "COMPLETE" and row.value is not None]
+    done = [(row, row.score) for row in summary.trials if row.score is not None]
     best = summary.best
     if not done or best is None:
         return None
@@ -143,7 +144,7 @@ def learning_curves(summary: Summary, records: Sequence[TrialRecord]) -> Figure 
         _learning_curve(axes, record, with_train=_comparable(summary, record))
         look.reference_line(axes, best.reference, best.reference_score, span)
         axes.set_title(
-            f"trial {record.trial_number}, {origin_kind(record.origin)}: {fmt.score(record.value)}",
+            f"trial {record.trial_number}, {record.origin.kind}: {fmt.score(record.value)}",
             fontsize=8,
             loc="left",
             color=look.INK,

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-import hpo.report.summary.formats as fmt
+import hpo.report.formats as fmt
 from hpo.report.summary.answer import beats_reference, n_completed, states_in_words
-from hpo.report.summary.groups import origin_kind
 from hpo.report.summary.schema import Analysis, Closeness, Finding, ForcedComparison
 from hpo.system.counts import format_budget
+from hpo.trial.flags import COLLAPSED
+from hpo.trial.origin import TPE
 
 
 def find_findings(analysis: Analysis) -> list[Finding]:
@@ -76,8 +77,8 @@ def _best_and_reference(analysis: Analysis) -> Iterator[str]:
 
 
 def _collapse(analysis: Analysis) -> Iterator[str]:
-    count = analysis.flags.get("collapsed_predictions")
-    if analysis.best is not None and "collapsed_predictions" in analysis.best.flags:
+    count = analysis.flags.get(COLLAPSED.name)
+    if analysis.best is not None and COLLAPSED in analysis.best.flags:
         yield (
             "The best trial's predictions are collapsed: nearly the same probability for every window. "
             "It has learned the base rate and tells windows apart hardly or not at all."
@@ -196,7 +197,7 @@ def _selection(analysis: Analysis) -> Iterator[str]:
 
 def _depth(analysis: Analysis) -> Iterator[str]:
     for row in analysis.forced:
-        if row.group != "architecture" or not row.name.endswith("-deep") or row.delta is None:
+        if row.group != "architecture" or row.origin.setting != "deep" or row.delta is None:
             continue
         budget = format_budget(row.parameter_budget)
         if row.delta == 0:
@@ -247,10 +248,10 @@ def _single_changes(analysis: Analysis) -> Iterator[str]:
 
 
 def _search(analysis: Analysis) -> Iterator[str]:
-    done = [(row, row.value) for row in analysis.trials if row.state == "COMPLETE" and row.value is not None]
+    done = [(row, row.score) for row in analysis.trials if row.score is not None]
     sign = analysis.overview.objective.sign
-    tpe = [sign * value for row, value in done if origin_kind(row.origin) == "tpe"]
-    others = [sign * value for row, value in done if origin_kind(row.origin) != "tpe"]
+    tpe = [sign * value for row, value in done if row.origin.kind == TPE]
+    others = [sign * value for row, value in done if row.origin.kind != TPE]
     if not tpe or not others:
         return
     gain = min(others) - min(tpe)
@@ -308,7 +309,7 @@ def _problems(analysis: Analysis) -> Iterator[str]:
 
 def _setting(row: ForcedComparison) -> str:
     """What a forced config changes: "dropout 0.1" of "2M-0.1" in the group dropout."""
-    return f"{row.group} {row.name.removeprefix(format_budget(row.parameter_budget) + '-')}"
+    return f"{row.group} {row.origin.setting}"
 
 
 def _skill(analysis: Analysis) -> str:

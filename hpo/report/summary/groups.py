@@ -6,7 +6,9 @@ from statistics import median
 
 from hpo.report.summary.schema import ForcedComparison, Group
 from hpo.system.counts import format_budget
+from hpo.trial.origin import Origin
 from hpo.trial.record import TrialRecord, rank
+from hpo.trial.state import State
 
 MAX_DISTINCT = 8
 """More distinct depths or widths than this are gathered between powers of two."""
@@ -35,31 +37,17 @@ def by_origin(records: Sequence[TrialRecord]) -> list[Group]:
     """A group for each origin, in the order in which they first appear."""
     members: dict[str, list[TrialRecord]] = defaultdict(list)
     for record in records:
-        members[origin_group(record.origin)].append(record)
+        members[record.origin.label].append(record)
     return [_group(label, None, group) for label, group in members.items()]
-
-
-def origin_kind(origin: str) -> str:
-    """The kind of an origin: "forced" of "forced:dropout:2M-0.1"; "tpe" of "tpe"."""
-    return origin.split(":")[0]
-
-
-def origin_group(origin: str) -> str:
-    """The group of an origin: "forced: dropout" of "forced:dropout:2M-0.1"; "tpe" of "tpe"."""
-    return ": ".join(origin.split(":")[:2])
 
 
 def forced_comparisons(records: Sequence[TrialRecord]) -> list[ForcedComparison]:
     """Each forced config beside the default config of its budget: the budget's shallow shape."""
     defaults: dict[int, TrialRecord] = {}
     for record in records:
-        if record.origin == f"forced:architecture:{format_budget(_budget(record))}-shallow":
+        if record.origin == Origin.forced("architecture", f"{format_budget(_budget(record))}-shallow"):
             defaults.setdefault(_budget(record), record)
-    return [
-        _compare(record, defaults.get(_budget(record)))
-        for record in records
-        if origin_kind(record.origin) == "forced"
-    ]
+    return [_compare(record, defaults.get(_budget(record))) for record in records if record.origin.is_forced]
 
 
 def bin_label(value: int) -> str:
@@ -69,15 +57,14 @@ def bin_label(value: int) -> str:
 
 
 def _compare(record: TrialRecord, default: TrialRecord | None) -> ForcedComparison:
-    group, _, name = record.origin.removeprefix("forced:").partition(":")
     value, base = _result(record), None
     if default is not None and default is not record:
         base = _result(default)
     delta = None if value is None or base is None else value - base
     return ForcedComparison(
         origin=record.origin,
-        group=group,
-        name=name,
+        group=record.origin.group,
+        name=record.origin.name,
         parameter_budget=_budget(record),
         trial_number=record.trial_number,
         state=record.state,
@@ -118,4 +105,4 @@ def _budget(record: TrialRecord) -> int:
 
 
 def _result(record: TrialRecord) -> float | None:
-    return record.value if record.state == "COMPLETE" else None
+    return record.value if record.state == State.COMPLETE else None

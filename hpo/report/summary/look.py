@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-import hpo.report.summary.formats as fmt
+import hpo.report.formats as fmt
 
 INK = "#222222"
 GREY = "#767676"

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import hpo.report.summary.formats as fmt
+import hpo.report.formats as fmt
+from hpo.report.columns import TRIALS
 from hpo.report.summary.markdown_best import best_section, confusion_section, references_section
-from hpo.report.summary.markup import code, picture, shorten, table, text
-from hpo.report.summary.schema import Group, Row, Summary
+from hpo.report.summary.markup import code, listing, picture, shorten, table, text
+from hpo.report.summary.schema import Group, Summary
 from hpo.system.counts import format_budget
 from hpo.trial.record import Code, Part
 
@@ -56,8 +57,7 @@ def _overview(summary: Summary) -> list[str]:
     direction = "lower is better" if o.objective.direction == "minimize" else "higher is better"
     score = f"{o.score} " if o.score not in (None, o.objective.name) else ""
     score = f" ({score}on the validation part, {direction})"
-    states = {"COMPLETE": "completed", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running"}
-    counts = ", ".join(f"{n} {states[state]}" for state, n in o.states.items())
+    counts = ", ".join(f"{n} {state.in_words}" for state, n in o.states.items())
     ran = f"{o.first_start:%Y-%m-%d %H:%M} to {o.last_end:%Y-%m-%d %H:%M} UTC" if o.last_end else None
     total = (
         f"{fmt.duration(o.total_seconds)} over all trials, {fmt.duration(o.median_seconds)} a trial (median)"
@@ -197,44 +197,13 @@ def _problems(summary: Summary) -> list[str]:
 
 
 def _trials(summary: Summary) -> list[str]:
-    rows = [_trial(row) for row in summary.trials[:MAX_ROWS]]
-    header = [
-        *("Trial", "Origin", "State", "Score", "Skill", "Budget", "Model", "Width", "Layers", "Heads"),
-        *("Parameters", "Off budget", "Dropout", "Learning rate", "Weight decay", "Batch", "Normalisation"),
-        *("Epochs", "Time", "Flags"),
-    ]
     note = "Best first, then pruned, then failed. A pruned trial's score is that of its last epoch."
     if len(summary.trials) > MAX_ROWS:
         note += (
             f" The first {MAX_ROWS} of {len(summary.trials):,}; "
             f"{code(f'{summary.overview.experiment}_study_summary.json')} has all."
         )
-    return ["## All trials", note, table(header, rows, "rllrrrlrrrrrrrrrlrrl")]
-
-
-def _trial(row: Row) -> list[object]:
-    return [
-        row.trial_number,
-        row.origin,
-        row.state,
-        fmt.score(row.value),
-        fmt.percent(row.skill, plus=True),
-        format_budget(row.parameter_budget),
-        row.family,
-        row.d_model,
-        row.n_layers,
-        row.n_heads,
-        fmt.params(row.param_count),
-        fmt.percent(row.budget_deviation, plus=True),
-        fmt.rate(row.dropout),
-        fmt.rate(row.learning_rate),
-        fmt.rate(row.weight_decay),
-        row.batch_size,
-        row.normalisation,
-        row.epochs_run,
-        fmt.duration(row.duration_seconds),
-        ", ".join(row.flags),
-    ]
+    return ["## All trials", note, listing(TRIALS, summary.trials[:MAX_ROWS])]
 
 
 def _next_steps(summary: Summary) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import tomli_w
 
-import hpo.report.summary.formats as fmt
+import hpo.report.formats as fmt
 from hpo.report.summary.markup import cell, code, table
 from hpo.report.summary.schema import Best, Summary
 from hpo.scoring.task import METRICS

@@ -2,8 +2,12 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
-import hpo.report.summary.formats as fmt
+import hpo.report.formats as fmt
+from hpo.report.columns import Shown
+
+T = TypeVar("T")
 
 MAX_MESSAGE = 160
 """Longer messages are shortened; the JSON has them whole."""
@@ -28,6 +32,13 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]], align: str) -
     rule = [{"l": "---", "r": "---:"}[side] for side in align]
     lines = [[text(title) for title in header], rule, *([cell(value) for value in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def listing(columns: Sequence[Shown[T]], rows: Iterable[T]) -> str:
+    """A table of rows, a column for each of what is shown of them."""
+    align = "".join("l" if column.is_text else "r" for column in columns)
+    cells = ([column.text(row) for column in columns] for row in rows)
+    return table([column.title for column in columns], cells, align)
 
 
 def code(value: object) -> str:

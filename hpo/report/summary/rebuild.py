@@ -28,7 +28,7 @@ def rebuild_summary(experiment: str, out: Path, storage_url: str, from_files: bo
     else:
         with open_existing(storage_url) as database:
             records = load_records(load_study(database, experiment))
-    finished = [record for record in records if record.state != "RUNNING"]
+    finished = [record for record in records if record.state.is_finished]
     if not finished:
         raise StorageError(f"experiment {experiment} has no finished trial to sum up")
     return write_summary(files, finished)

@@ -9,6 +9,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from hpo.scoring.objective import Objective
+from hpo.trial.columns import Row
+from hpo.trial.flags import Flag
+from hpo.trial.origin import Origin
 from hpo.trial.record import (
     Architecture,
     ClassCounts,
@@ -19,9 +22,9 @@ from hpo.trial.record import (
     Metrics,
     Part,
     Resources,
-    State,
     Training,
 )
+from hpo.trial.state import State
 
 SCHEMA_VERSION = 1
 
@@ -104,7 +107,7 @@ class Best(_Fields):
     """
 
     trial_number: int
-    origin: str
+    origin: Origin
     value: float
     value_std: float | None
     folds: list[FoldScore]
@@ -119,7 +122,7 @@ class Best(_Fields):
     intervals: dict[str, Interval]
     confusion: Confusion | None
     class_counts: ClassCounts | None
-    flags: list[str]
+    flags: list[Flag]
     resources: Resources
     duration_seconds: float | None
 
@@ -153,7 +156,7 @@ class ForcedComparison(_Fields):
         better: Whether it is the better of the two; null as above.
     """
 
-    origin: str
+    origin: Origin
     group: str
     name: str
     parameter_budget: int
@@ -248,31 +251,6 @@ class Problem(_Fields):
     message: str
 
 
-class Row(_Fields):
-    """One line of the table of trials; ``skill`` is given for completed trials."""
-
-    trial_number: int
-    origin: str
-    state: State
-    value: float | None
-    skill: float | None
-    parameter_budget: int
-    family: str
-    d_model: int
-    n_layers: int
-    n_heads: int | None
-    param_count: int
-    budget_deviation: float
-    dropout: float
-    learning_rate: float
-    weight_decay: float
-    batch_size: int
-    normalisation: str
-    epochs_run: int
-    duration_seconds: float | None
-    flags: list[str]
-
-
 class Analysis(_Fields):
     """Every number of a summary."""
 
@@ -291,6 +269,7 @@ class Analysis(_Fields):
     flags: dict[str, FlagCount]
     problems: list[Problem]
     trials: list[Row]
+    """Best first; ``skill`` is given for completed trials."""
 
 
 class Finding(_Fields):

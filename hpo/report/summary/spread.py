@@ -1,17 +1,15 @@
 """How the completed trials' scores are spread, and how near to each other the best of them lie."""
 
-import re
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import mean, median, quantiles, stdev
 
 from hpo.report.summary.schema import Closeness, Distribution
+from hpo.trial.flags import NEAR_DUPLICATE
 from hpo.trial.record import TrialRecord, epoch_values
 
 TOP = 5
 """The best trials that are held against each other."""
-
-_TWIN = re.compile(r"near_duplicate_of\D*(\d+)")
 
 
 def distribution(done: Sequence[TrialRecord]) -> Distribution | None:
@@ -58,8 +56,7 @@ def _twin_distances(done: Sequence[TrialRecord]) -> list[float]:
     values = {record.trial_number: record.value for record in done if record.value is not None}
     distances = []
     for record in done:
-        matches = (_TWIN.fullmatch(flag) for flag in record.flags)
-        for twin in (int(match[1]) for match in matches if match):
+        for twin in (flag.trial_number for flag in record.flags if flag.name == NEAR_DUPLICATE):
             if twin in values:
                 distances.append(abs(values[record.trial_number] - values[twin]))
     return distances

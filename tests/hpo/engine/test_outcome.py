@@ -1,4 +1,5 @@
 import math
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,8 +15,10 @@ from hpo.trial.record import FoldScore, TrialRecord
 
 @pytest.fixture
 def record(tiny_study):
+    """The intent of a trial, as it was before it trained."""
     (record, *_), _ = read_records(ExperimentFiles(out=tiny_study.parent, experiment=tiny_study.name))
-    return record
+    ended = {"value": None, "datetime_complete": None, "duration_seconds": None, "metrics": None}
+    return record.updated(state="RUNNING", flags=[], user_attrs={"origin": record.origin}, **ended)
 
 
 CURVE = [
@@ -49,7 +52,7 @@ def finished(record, *folds, **metrics):
 
 def other(record, **training):
     changed = record.training.model_copy(update=training)
-    return record.model_copy(update={"trial_number": 99, "training": changed})
+    return record.updated(trial_number=99, training=changed)
 
 
 def test_a_completed_trial_has_its_best_score_and_a_pruned_one_its_last(record):
@@ -73,7 +76,7 @@ def test_a_trial_over_its_time_limit_is_pruned_feasible_and_keeps_its_best(recor
 
 
 def test_a_clock_that_was_set_back_does_not_end_a_trial_before_it_began(record):
-    later = record.model_copy(update={"datetime_start": datetime.now(UTC) + timedelta(days=1)})
+    later = record.updated(datetime_start=datetime.now(UTC) + timedelta(days=1))
     ended = final_record(later, CURVE, finished(record), pruned=False, earlier=[], seconds=1.5)
     assert ended.datetime_complete == later.datetime_start
     assert ended.duration_seconds == 1.5
@@ -104,18 +107,18 @@ def flags(record, earlier=(), **metrics):
 
 
 def test_collapsed_predictions_and_worse_than_naive(record):
-    naive = record.naive.model_copy(update={"metrics": {"log_loss": 0.5}})
-    good = record.model_copy(update={"naive": naive})
+    naive = record.naive.updated(metrics={"log_loss": 0.5})
+    good = record.updated(naive=naive)
     assert flags(good) == []
     assert flags(good, prediction_range=0.09) == ["collapsed_predictions"]
-    bad = record.model_copy(update={"naive": naive.model_copy(update={"metrics": {"log_loss": 0.3}})})
+    bad = record.updated(naive=naive.updated(metrics={"log_loss": 0.3}))
     assert flags(bad) == ["worse_than_naive"]
 
 
 def test_worse_than_naive_where_there_is_no_skill(record):
     nll = Objective(name="nll", direction="minimize")
-    naive = record.naive.model_copy(update={"metrics": {"nll": 0.3}})
-    intent = record.model_copy(update={"objective": nll, "naive": naive})
+    naive = record.naive.updated(metrics={"nll": 0.3})
+    intent = record.updated(objective=nll, naive=naive)
     done = final_record(intent, CURVE, finished(record), pruned=False, earlier=[], seconds=1.5)
     assert done.naive.skill is None
     assert "worse_than_naive" in done.flags
@@ -134,17 +137,55 @@ def test_worse_than_naive_where_there_is_no_skill(record):
     ],
 )
 def test_near_duplicates(record, training, is_near):
-    naive = record.naive.model_copy(update={"metrics": {"log_loss": 0.5}})
-    trial = record.model_copy(update={"naive": naive})
+    naive = record.naive.updated(metrics={"log_loss": 0.5})
+    trial = record.updated(naive=naive)
     got = flags(trial, earlier=[other(trial, **training)])
     assert got == (["near_duplicate_of 99"] if is_near else [])
 
 
 def test_another_architecture_is_no_duplicate(record):
-    wider = record.architecture.model_copy(update={"config": {**record.architecture.config, "d_model": 7}})
-    twin = other(record).model_copy(update={"architecture": wider})
+    wider = record.architecture.updated(config={**record.architecture.config, "d_model": 7})
+    twin = other(record).updated(architecture=wider)
     assert not any("near_duplicate" in flag for flag in flags(record, earlier=[twin]))
-    assert math.isfinite(record.value)
+
+
+@pytest.mark.parametrize("part", ["train_metrics", "val_metrics"])
+def test_a_metric_that_is_not_finite_costs_the_metric_and_not_the_trial(record, part):
+    metrics = {"log_loss": 0.4, "brier": math.nan, "ece": math.inf}
+    result = replace(fold_result(), **{part: metrics})
+    done = final_record(record, CURVE, finished(record, result), pruned=False, earlier=[], seconds=1.5)
+    assert (done.state, done.value) == ("COMPLETE", 0.4)
+    assert getattr(done.metrics, part.removesuffix("_metrics")) == {"log_loss": 0.4}
+    assert done.flags == ["metric_not_finite brier", "metric_not_finite ece"]
+    assert done.user_attrs["flags"] == done.flags
+    assert TrialRecord.model_validate_json(done.model_dump_json()) == done
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"best_value": math.nan}, r"value: input should be a finite number, got nan"),
+        ({"best_value": math.inf}, r"value: input should be a finite number, got inf"),
+        ({"steps": 1.5}, r"resources\.steps: .*integer.*, got 1\.5"),
+        ({"best_epoch": "second"}, r"training\.best_epoch: .*integer.*, got 'second'"),
+        ({"confusion": {"true_positives": 3}}, r"confusion_matrix\."),
+    ],
+)
+def test_an_answer_that_is_no_record_is_a_failure_that_names_the_field(record, change, said):
+    outcome = finished(record, replace(fold_result(), **change))
+    ended = final_record(record, CURVE, outcome, pruned=False, earlier=[], seconds=1.5)
+    assert (ended.state, ended.value, ended.metrics) == ("FAIL", None, None)
+    assert ended.failure.type == "InvalidResult"
+    assert re.search(said, ended.failure.message)
+    assert [row.val_loss for row in ended.learning_curve] == [0.6, 0.4, 0.45], "what it did tell is kept"
+    assert TrialRecord.model_validate_json(ended.model_dump_json()) == ended
+
+
+def test_an_epoch_that_is_not_finite_has_no_loss_and_no_step(record):
+    broken = replace(CURVE[1], val_loss=math.nan, train_loss=math.inf, value=math.nan)
+    done = final_record(record, [CURVE[0], broken], finished(record), pruned=False, earlier=[], seconds=1.5)
+    assert done.intermediate_values == {1: 0.6}
+    assert (done.learning_curve[1].val_loss, done.learning_curve[1].train_loss) == (None, None)
 
 
 def walk_forward(record, n_folds=3):
@@ -152,8 +193,8 @@ def walk_forward(record, n_folds=3):
         FoldScore(fold=i, value=None, naive=0.5 + i / 10, best_epoch=None, epochs_run=0, split=record.split)
         for i in range(n_folds)
     ]
-    training = record.training.model_copy(update={"epochs_planned": 10})
-    return record.model_copy(update={"folds": folds, "training": training})
+    training = record.training.updated(epochs_planned=10)
+    return record.updated(folds=folds, training=training)
 
 
 def counts(n):
@@ -190,8 +231,8 @@ def test_a_trial_that_ended_in_an_early_fold_stands_beside_the_naive_forecast_of
 
 def test_a_metric_that_is_maximised(record):
     auc = Objective(name="auc", direction="maximize")
-    naive = record.naive.model_copy(update={"metrics": {"log_loss": 0.5, "auc": 0.5}})
-    intent = record.model_copy(update={"objective": auc, "naive": naive})
+    naive = record.naive.updated(metrics={"log_loss": 0.5, "auc": 0.5})
+    intent = record.updated(objective=auc, naive=naive)
     curve = [replace(row, value=0.6 + row.epoch / 100) for row in CURVE]
     done = final_record(intent, curve, finished(record, fold_result(0.7)), False, [], 1.0)
     assert (done.value, done.naive.skill) == (0.7, pytest.approx(0.4))

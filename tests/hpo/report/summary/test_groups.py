@@ -9,7 +9,6 @@ from hpo.report.summary.groups import (
     by_origin,
     by_width,
     forced_comparisons,
-    origin_group,
 )
 
 
@@ -64,14 +63,6 @@ def test_the_best_is_the_highest_when_maximising(record):
         [record(0, value=0.6, objective=objective), record(1, value=0.7, objective=objective)]
     )
     assert group.best_trial == 1
-
-
-@pytest.mark.parametrize(
-    ("origin", "group"),
-    [("forced:dropout:2M-0.1", "forced: dropout"), ("tpe", "tpe"), ("startup", "startup")],
-)
-def test_origin_groups(origin, group):
-    assert origin_group(origin) == group
 
 
 def test_origins_in_their_order_with_best_and_median(record):

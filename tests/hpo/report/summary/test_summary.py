@@ -61,7 +61,6 @@ STUDIES = {
     "all alike": lambda record, study: [record(i) for i in range(15)],
     "several budgets": lambda record, study: study(budgets=(750_000, 2_000_000, 20_000_000)),
     "regression": lambda record, study: study(regression=True),
-    "completed without metrics": lambda record, study: [record(0, metrics=None, confusion_matrix=None)],
     "nothing known of references": lambda record, study: [
         record(0, naive={"name": "none", "metrics": {}, "skill": None}, references={})
     ],
@@ -69,11 +68,7 @@ STUDIES = {
         record(i, value=0.5 + i / 100, objective={"name": "auc", "direction": "maximize"}) for i in range(12)
     ],
     "losses that were not finite": lambda record, study: [
-        record(0).model_copy(
-            update={
-                "learning_curve": [e.model_copy(update={"val_loss": None}) for e in record(0).learning_curve]
-            }
-        )
+        record(0).updated(learning_curve=[e.updated(val_loss=None) for e in record(0).learning_curve])
     ],
     "one class only": lambda record, study: [
         record(

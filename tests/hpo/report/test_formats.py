@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import hpo.report.summary.formats as fmt
+import hpo.report.formats as fmt
 
 FINITE = st.floats(-1e300, 1e300)
 

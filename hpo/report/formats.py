@@ -77,6 +77,17 @@ def duration(seconds: float | None) -> str:
     return f"{hours}h {minutes:02d}m"
 
 
+def clock(seconds: float) -> str:
+    """A time span for the terminal: 0.4 s, 12 s, 1 min 05 s, 2 h 03 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
 def dates(start: str, end: str) -> str:
     """A span of time: 2016-02-17 to 2018-12-31; with the time of day where there is one."""
     first, last = (stamp.removesuffix("T00:00:00") for stamp in (start, end))
