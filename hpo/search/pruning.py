@@ -31,7 +31,7 @@ def is_pruned(trial: RunningTrial, history: History, warmup: int) -> bool:
         warmup: Epochs of a fold before a trial may be pruned.
     """
     intent, last = trial.intent, trial.curve[-1]
-    if intent.origin.startswith("forced:") or last.epoch <= warmup:
+    if intent.origin.is_forced or last.epoch <= warmup:
         return False
     sign = intent.objective.sign
     best = min(sign * row.value for row in trial.curve if row.fold == last.fold)

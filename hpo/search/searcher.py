@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from hpo.trial.events import EpochResult
 from hpo.trial.history import History
+from hpo.trial.origin import Origin
 from hpo.trial.record import TrialRecord
 
 
@@ -29,7 +30,7 @@ class Suggestion:
 
     params: Mapping[str, Any]
     distributions: Mapping[str, Mapping[str, Any]]
-    origin: str
+    origin: Origin
 
 
 @dataclass(frozen=True)

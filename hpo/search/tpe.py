@@ -27,6 +27,7 @@ from hpo.models.space import Choice, Dimension, Float, Space
 from hpo.search.searcher import Suggestion
 from hpo.system.quiet import quiet
 from hpo.trial.history import History
+from hpo.trial.origin import STARTUP, TPE
 from hpo.trial.record import TrialRecord
 
 _STUDY = "search"
@@ -88,7 +89,7 @@ class Tpe:
         """Draw a trial's point."""
         self._past.trials = [self._trial(record) for record in history]
         n_ended = sum(trial.state in _ENDED for trial in self._past.trials)
-        origin = "startup" if n_ended < self._n_startup_trials else "tpe"
+        origin = STARTUP if n_ended < self._n_startup_trials else TPE
         # A study of its own each time: Optuna's keeps the trials that it has seen.
         study = optuna.load_study(study_name=_STUDY, storage=self._past)
         trial = create_trial(state=TrialState.RUNNING)

@@ -184,7 +184,7 @@ def _forced_twice(trials: Iterable[StoredTrial]) -> list[Difference]:
     found = []
     for trial in trials:
         origin = trial.origin
-        if not origin.startswith("forced:"):
+        if not origin.is_forced:
             continue
         if origin in first:
             text = f"trials {first[origin]} and {trial.number} are both {origin}"

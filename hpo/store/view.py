@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from pydantic import ValidationError
 
 from hpo.errors import StorageError
+from hpo.trial.origin import Origin
 from hpo.trial.record import TrialRecord
 
 RECORD = "hpo:record"
@@ -106,9 +107,9 @@ class StoredTrial:
         return self._trial.params
 
     @property
-    def origin(self) -> str:
+    def origin(self) -> Origin:
         """Where the point comes from; empty where that is not stored."""
-        return str(self._trial.user_attrs.get(ORIGIN, ""))
+        return Origin(self._trial.user_attrs.get(ORIGIN, ""))
 
     def record(self) -> TrialRecord | None:
         """Its record; None for one that has not begun or that hpo did not make.

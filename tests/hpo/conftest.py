@@ -1,4 +1,4 @@
-"""Makes trial records and whole studies, for the summary's tests."""
+"""Makes trial records and whole studies, for tests of what is said of them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -240,12 +240,12 @@ def build_study(
 
 
 @pytest.fixture(scope="session")
-def record() -> Callable[..., TrialRecord]:
+def make_record() -> Callable[..., TrialRecord]:
     """:func:`build_record`."""
     return build_record
 
 
 @pytest.fixture(scope="session")
-def study() -> Callable[..., list[TrialRecord]]:
+def make_study() -> Callable[..., list[TrialRecord]]:
     """:func:`build_study`."""
     return build_study

@@ -14,8 +14,8 @@ from hpo.trial.history import History
 def trial(tiny_study):
     """A real record, as a TPE trial of a 2M budget."""
     (record, *_), _ = read_records(ExperimentFiles(out=tiny_study.parent, experiment=tiny_study.name))
-    architecture = record.architecture.model_copy(update={"parameter_budget": 2_000_000})
-    return record.model_copy(update={"origin": "tpe", "architecture": architecture})
+    architecture = record.architecture.updated(parameter_budget=2_000_000)
+    return record.updated(origin="tpe", architecture=architecture)
 
 
 def is_pruned(trial, curve, others, warmup):
@@ -25,8 +25,8 @@ def is_pruned(trial, curve, others, warmup):
 def peers(trial, scores, **changes):
     """Completed trials that had these scores at epoch 6."""
     return [
-        trial.model_copy(
-            update={
+        trial.updated(
+            **{
                 "trial_number": 100 + i,
                 "intermediate_values": {6: score},
                 "state": "COMPLETE",
@@ -61,7 +61,7 @@ def test_it_ends_a_trial_whose_best_is_worse_than_the_median(trial):
 
 def test_what_is_never_pruned(trial):
     others = peers(trial, [0.1] * 9)
-    forced = trial.model_copy(update={"origin": "forced:dropout:2M-0.1"})
+    forced = trial.updated(origin="forced:dropout:2M-0.1")
     assert not is_pruned(forced, SIX, others, warmup=5)
     assert not is_pruned(trial, SIX, others, warmup=6), "still warming up"
     assert not is_pruned(trial, SIX, others[:4], warmup=5), "too few peers"
@@ -69,13 +69,13 @@ def test_what_is_never_pruned(trial):
 
 
 def test_only_completed_trials_of_the_same_budget_count(trial):
-    small = trial.architecture.model_copy(update={"parameter_budget": 750_000})
+    small = trial.architecture.updated(parameter_budget=750_000)
     assert not is_pruned(trial, SIX, peers(trial, [0.1] * 9, architecture=small), warmup=5)
     assert not is_pruned(trial, SIX, peers(trial, [0.1] * 9, state="PRUNED"), warmup=5)
 
 
 def test_where_higher_is_better_the_worse_half_is_the_lower_one(trial):
-    auc = trial.model_copy(update={"objective": Objective(name="auc", direction="maximize")})
+    auc = trial.updated(objective=Objective(name="auc", direction="maximize"))
     others = peers(auc, [0.4, 0.5, 0.95, 0.96, 0.97])
     assert is_pruned(auc, SIX, others, warmup=5)
     assert not is_pruned(auc, SIX, peers(auc, [0.4, 0.5, 0.6, 0.96, 0.97]), warmup=5)
@@ -86,7 +86,7 @@ def test_a_fold_is_held_against_the_same_fold_of_others(trial):
     curve = [*SIX, *epochs([0.9, 0.8, 0.7, 0.6, 0.55, 0.5], fold=1)]
     others = peers(trial, [0.1] * 5)
     in_second = [
-        other.model_copy(update={"intermediate_values": {6: 0.9, planned + 6: score}})
+        other.updated(intermediate_values={6: 0.9, planned + 6: score})
         for other, score in zip(others, [0.1, 0.2, 0.3, 0.6, 0.7], strict=True)
     ]
     assert is_pruned(trial, curve, in_second, warmup=5)

@@ -65,7 +65,7 @@ def test_a_torn_file_is_moved_away_and_written(out, files):
 
 def test_a_file_that_is_behind_storage_is_brought_up(out, files):
     record = read_record(files.trial(2))
-    write_record(files, record.model_copy(update={"state": "RUNNING", "value": None}))
+    write_record(files, record.updated(state="RUNNING", value=None))
     assert mended(out) == [("write file", 2)]
     assert read_record(files.trial(2)) == record
 
@@ -81,13 +81,11 @@ def test_epochs_of_an_attempt_that_was_killed_do_not_outlive_a_shorter_last_one(
     """Storage has heard of more epochs than the attempt that the record tells of came to."""
     record = read_record(files.trial(2))
     curve = record.learning_curve[:1]
-    shorter = record.model_copy(
-        update={
-            "state": "FAIL",
-            "value": None,
-            "learning_curve": curve,
-            "intermediate_values": {row.epoch: row.val_loss for row in curve},
-        }
+    shorter = record.updated(
+        state="FAIL",
+        value=None,
+        learning_curve=curve,
+        intermediate_values={row.epoch: row.val_loss for row in curve},
     )
     with closing(sqlite3.connect(out / "studies.db")) as connection, connection:
         (key,) = connection.execute("SELECT trial_id FROM trials WHERE number = 2").fetchone()
@@ -107,7 +105,7 @@ def test_epochs_of_an_attempt_that_was_killed_do_not_outlive_a_shorter_last_one(
 def test_a_forced_config_that_ran_twice_is_found(out):
     with open_existing(url(out)) as database:
         study = load_study(database, NAME)
-        study.put(load_records(study)[0].model_copy(update={"trial_number": 3}))
+        study.put(load_records(study)[0].updated(trial_number=3))
     assert found(out)[-1] == ("disagree", 3)
 
 

@@ -14,8 +14,8 @@ KEYS = {
 """What users' programs may rely on; columns may be added."""
 
 
-def test_every_column_is_in_the_json_rows_in_the_summary_and_on_the_page(study, tmp_path):
-    records = study()
+def test_every_column_is_in_the_json_rows_in_the_summary_and_on_the_page(make_study, tmp_path):
+    records = make_study()
     files = ExperimentFiles(out=tmp_path, experiment="e")
     write_rows(files, records)
     rows = json.loads(files.all_trials.read_text())
@@ -31,15 +31,17 @@ def test_every_column_is_in_the_json_rows_in_the_summary_and_on_the_page(study, 
         assert all(isinstance(column.text(Row(**row)), str) for column in TRIALS)
 
 
-def test_columns_have_titles_and_kinds_that_somebody_writes(record):
+def test_columns_have_titles_and_kinds_that_somebody_writes(make_record):
     titles = [column.title for column in COLUMNS.values()]
     assert len(set(titles)) == len(titles)
     assert {column.kind for column in COLUMNS.values()} <= set(WRITTEN)
-    values = row_values(record(7, n_heads=4))
+    values = row_values(make_record(7, n_heads=4))
     assert Row(**values).model_dump() == values
     assert (values["trial_number"], values["n_heads"], values["parameter_budget"]) == (7, 4, 2_000_000)
 
 
-def test_only_a_completed_trial_has_a_score(record):
-    done, pruned = (Row(**row_values(record(0, state=state, value=0.5))) for state in ("COMPLETE", "PRUNED"))
+def test_only_a_completed_trial_has_a_score(make_record):
+    done, pruned = (
+        Row(**row_values(make_record(0, state=state, value=0.5))) for state in ("COMPLETE", "PRUNED")
+    )
     assert (done.score, pruned.score, pruned.value) == (0.5, None, 0.5)

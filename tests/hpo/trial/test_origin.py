@@ -1,5 +1,7 @@
+import ast
 import json
 import pickle
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,6 +10,8 @@ from pydantic import TypeAdapter
 
 from hpo.search.forced import forced_configs
 from hpo.trial.origin import STARTUP, TPE, Origin
+
+HPO = Path(__file__).parent.parent.parent.parent / "hpo"
 
 ORIGINS = {
     "forced:dropout:2M-0.1": ("forced", "dropout", "2M-0.1", "forced: dropout"),
@@ -63,3 +67,16 @@ def test_its_schema_is_that_of_a_text():
     assert TypeAdapter(Origin).json_schema() == {"type": "string"}
     with pytest.raises(ValueError, match="valid string"):
         TypeAdapter(Origin).validate_python(3)
+
+
+TAKES_APART = {"split", "partition", "startswith", "removeprefix", "endswith", "removesuffix"}
+
+
+def test_nobody_else_takes_an_origin_or_a_flag_apart():
+    for path in HPO.rglob("*.py"):
+        if path.parent.name == "trial":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr in TAKES_APART:
+                of = ast.unparse(node.value).rpartition(".")[2]
+                assert of not in ("origin", "flag"), f"{path.relative_to(HPO)}:{node.lineno}"

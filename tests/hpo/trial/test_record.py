@@ -38,37 +38,37 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_record_is_refused_with_the_field_named(record, tmp_path, case):
+def test_a_record_is_refused_with_the_field_named(make_record, tmp_path, case):
     changes, said = BAD[case]
     with pytest.raises(ValidationError) as refusal:
-        record(0).updated(**changes)
+        make_record(0).updated(**changes)
     assert explain(refusal.value) == said
-    unchecked = record(0).model_copy(update=changes)
+    unchecked = make_record(0).model_copy(update=changes)
     with pytest.raises(ValidationError):
         unchecked.updated()
     path = tmp_path / "trial_0000.json"
-    path.write_text(json.dumps({**record(0).model_dump(mode="json"), **changes}))
+    path.write_text(json.dumps({**make_record(0).model_dump(mode="json"), **changes}))
     with pytest.raises(StorageError):
         read_record(path)
 
 
-def test_what_an_unchecked_copy_hides_deep_inside_is_found(record):
-    metrics = record(0).metrics.model_copy(update={"val": {"mse": math.nan}})
+def test_what_an_unchecked_copy_hides_deep_inside_is_found(make_record):
+    metrics = make_record(0).metrics.model_copy(update={"val": {"mse": math.nan}})
     with pytest.raises(ValidationError) as refusal:
-        record(0).updated(metrics=metrics)
+        make_record(0).updated(metrics=metrics)
     assert explain(refusal.value) == "metrics.val.mse: input should be a finite number, got nan"
 
 
-def test_a_copy_without_changes_is_the_same(study):
-    for record in study():
+def test_a_copy_without_changes_is_the_same(make_study):
+    for record in make_study():
         assert record.updated() == record
         assert TrialRecord.model_validate_json(record.model_dump_json()) == record
 
 
-def test_states_are_their_text_in_json_and_in_words(record):
-    fields = record(0, state="PRUNED", origin="of:a:newer:version", flags=["of_a newer_version"]).model_dump(
-        mode="json"
-    )
+def test_states_are_their_text_in_json_and_in_words(make_record):
+    fields = make_record(
+        0, state="PRUNED", origin="of:a:newer:version", flags=["of_a newer_version"]
+    ).model_dump(mode="json")
     assert (fields["state"], fields["origin"], fields["flags"]) == (
         "PRUNED",
         "of:a:newer:version",
