@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
 from recipes import Copy, code_of
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_family_added_as_contributing_says_is_searched_and_tested(tmp_path):
