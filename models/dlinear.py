@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .base import ForecastShape, ModelConfig, ModelFamily
-from .blocks import Normalised
+from .blocks import Dropout, Normalised
 from .space import Choice, Space
 
 
@@ -45,7 +45,7 @@ class DLinear(nn.Module):
         super().__init__()
         self.kernel_size = config.kernel_size
         self.targets = list(shape.target_channels)
-        self.drop = nn.Dropout(config.dropout)
+        self.drop = Dropout(config.dropout)
         n_inputs = shape.context_length * (1 if self.targets else shape.n_channels)
         n_steps = shape.n_outputs // max(1, len(self.targets))
         self.trend, self.remainder = (nn.Linear(n_inputs, n_steps) for _ in range(2))

@@ -38,7 +38,7 @@ class GaussianForecast(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, C) -> (B, O + n_scales)."""
-        spread = x.var(dim=1, unbiased=False).add(1e-5).sqrt()
+        spread = (x - x.mean(dim=1, keepdim=True)).square().mean(dim=1).add(1e-5).sqrt()
         return torch.cat([self.core(x), self.scale(torch.cat([x[:, -1], spread], dim=1))], dim=1)
 
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from .base import AttentionConfig, ForecastShape, ModelFamily, check_positive
-from .blocks import EncoderLayer, WindowNorm, feed_forward, sinusoidal_position
+from .blocks import Dropout, EncoderLayer, WindowNorm, feed_forward, sinusoidal_position
 from .space import Choice, Space
 
 N_DECODER_LAYERS = 1
@@ -89,7 +89,10 @@ class ProbSparseAttention(nn.Module):
         )
         generator = torch.Generator().manual_seed(n_queries)
         sample = torch.randint(n_keys, (n_queries, n_sampled), generator=generator).to(key.device)
-        scores = (query[:, :, :, None] @ key[:, :, sample].transpose(-2, -1)).squeeze(-2)
+        # All scores, then those of the sample: gathering the keys themselves takes far longer.
+        every = (query @ key.transpose(2, 3)).flatten(2)
+        places = sample + n_keys * torch.arange(n_queries, device=key.device)[:, None]
+        scores = every.index_select(2, places.flatten()).unflatten(2, sample.shape)
         measure = scores.amax(dim=-1) - scores.sum(dim=-1) / n_keys
         return measure.topk(n_chosen, sorted=False).indices
 
@@ -131,7 +134,7 @@ class _Embedding(nn.Module):
         self.conv = nn.Conv1d(n_channels, width, 3, padding=1, padding_mode="circular", bias=False)
         nn.init.kaiming_normal_(self.conv.weight, mode="fan_in", nonlinearity="leaky_relu")
         self.register_buffer("position", sinusoidal_position(length, width), persistent=False)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.drop(self.conv(x.transpose(1, 2)).transpose(1, 2) + self.position)
@@ -148,12 +151,12 @@ class _DecoderLayer(nn.Module):
         self.cross = ProbSparseAttention(width, config.n_heads, config.factor)
         self.feed_forward = feed_forward(width, config.d_ff, config.dropout)
         self.norm_own, self.norm_cross, self.norm_feed_forward = (nn.LayerNorm(width) for _ in range(3))
-        self.drop = nn.Dropout(config.dropout)
+        self.drop = Dropout(config.dropout)
 
     def forward(self, x: Tensor, memory: Tensor) -> Tensor:
-        x = self.norm_own(x + self.drop(self.own(x)))
-        x = self.norm_cross(x + self.drop(self.cross(x, memory)))
-        y: Tensor = self.norm_feed_forward(x + self.drop(self.feed_forward(x)))
+        x = self.norm_own(self.drop(self.own(x), onto=x))
+        x = self.norm_cross(self.drop(self.cross(x, memory), onto=x))
+        y: Tensor = self.norm_feed_forward(self.drop(self.feed_forward(x), onto=x))
         return y
 
 

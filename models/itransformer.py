@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor, nn
 
 from .base import AttentionConfig, ForecastShape, ModelFamily
-from .blocks import EncoderLayer, SelfAttention, WindowNorm
+from .blocks import Dropout, EncoderLayer, SelfAttention, WindowNorm
 from .space import Space
 
 
@@ -34,7 +34,7 @@ class ITransformer(nn.Module):
         self.targets = list(shape.target_channels)
         self.norm = WindowNorm(config.normalisation, shape, affine=False)
         self.embed = nn.Linear(shape.context_length, width)
-        self.drop = nn.Dropout(config.dropout)
+        self.drop = Dropout(config.dropout)
         self.layers = nn.Sequential(
             *(
                 EncoderLayer(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .base import ForecastShape, ModelConfig, ModelFamily
-from .blocks import Normalised
+from .blocks import Dropout, Normalised
 from .space import Choice, Space
 
 
@@ -31,22 +31,21 @@ class Lstm(nn.Module):
     def __init__(self, config: LstmConfig, shape: ForecastShape) -> None:
         """Build the layers and the head."""
         super().__init__()
-        self.lstm = nn.LSTM(
-            shape.n_channels,
-            config.d_model,
-            config.n_layers,
-            batch_first=True,
-            dropout=config.dropout if config.n_layers > 1 else 0.0,
-            bidirectional=config.bidirectional,
+        n_features = config.d_model * (2 if config.bidirectional else 1)
+        self.layers = nn.ModuleList(
+            nn.LSTM(n_inputs, config.d_model, batch_first=True, bidirectional=config.bidirectional)
+            for n_inputs in (shape.n_channels, *[n_features] * (config.n_layers - 1))
         )
-        self.drop = nn.Dropout(config.dropout)
-        self.head = nn.Linear(config.d_model * (2 if config.bidirectional else 1), shape.n_outputs)
+        self.drop = Dropout(config.dropout)
+        self.head = nn.Linear(n_features, shape.n_outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, C) -> (B, O)."""
         # Not every processor has a recurrent layer in bf16.
         with torch.autocast(x.device.type, enabled=x.is_cuda):
-            steps, _ = self.lstm(x)
+            for layer in self.layers[:-1]:
+                x = self.drop(layer(x)[0])
+            steps, _ = self.layers[-1](x)
         y: Tensor = self.head(self.drop(steps[:, -1]))
         return y
 

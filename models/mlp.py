@@ -10,7 +10,7 @@ from typing import Literal
 from torch import nn
 
 from .base import ForecastShape, ModelConfig, ModelFamily, check_choice
-from .blocks import Normalised
+from .blocks import Dropout, Normalised
 from .space import Choice, Space
 
 Activation = Literal["relu", "gelu", "tanh"]
@@ -39,7 +39,7 @@ class Mlp(nn.Sequential):
             layers += [
                 nn.Linear(width, config.d_model),
                 _ACTIVATIONS[config.activation](),
-                nn.Dropout(config.dropout),
+                Dropout(config.dropout),
             ]
             width = config.d_model
         super().__init__(*layers, nn.Linear(width, shape.n_outputs))

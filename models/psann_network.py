@@ -20,6 +20,7 @@ from psann.architectures import (
 from torch import nn
 
 from .base import ForecastShape, ModelConfig, check_choice, check_positive
+from .blocks import Dropout
 from .sine import fuse
 from .space import Choice, Float, Space
 
@@ -126,4 +127,4 @@ def add_dropout(network: nn.Module, dropout: float, *names: str) -> None:
         for name in names:
             activation = getattr(module, name, None)
             if isinstance(activation, nn.Module):
-                setattr(module, name, nn.Sequential(activation, nn.Dropout(dropout)))
+                setattr(module, name, nn.Sequential(activation, Dropout(dropout)))

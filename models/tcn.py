@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .base import ForecastShape, ModelConfig, ModelFamily, check_positive
-from .blocks import Normalised
+from .blocks import Dropout, Normalised
 from .space import Choice, Space
 
 
@@ -53,10 +53,10 @@ class _Block(nn.Module):
         self.branch = nn.Sequential(
             _CausalConv(width, width, size, dilation=dilation),
             nn.ReLU(),
-            nn.Dropout(config.dropout),
+            Dropout(config.dropout),
             _CausalConv(width, width, size, dilation=dilation),
             nn.ReLU(),
-            nn.Dropout(config.dropout),
+            Dropout(config.dropout),
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """A plain transformer encoder over time: each row of the window is a token.
 
-Source: Vaswani et al., "Attention Is All You Need", 2017; torch's ``nn.TransformerEncoderLayer``, normalised
-before each part (Xiong et al. 2020), which trains deep stacks without a special warm-up. Positions are
-sinusoidal; the last token, or the mean token, goes through a linear head.
+Source: Vaswani et al., "Attention Is All You Need", 2017, with GELU and normalised before each part (Xiong et
+al., ICML 2020), which trains deep stacks without a special warm-up. Positions are sinusoidal; the last token,
+or the mean token, goes through a linear head.
 
 Legend: B batch, L context_length, C channels, D d_model, O n_outputs.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor, nn
 
 from .base import AttentionConfig, ForecastShape, ModelFamily, check_choice
-from .blocks import Normalised, sinusoidal_position
+from .blocks import Dropout, EncoderLayer, Normalised, SelfAttention, sinusoidal_position
 from .space import Choice, Space
 
 POOLS = ("last", "mean")
@@ -45,16 +45,14 @@ class Transformer(nn.Module):
         self.pool = config.pool
         self.embed = nn.Linear(shape.n_channels, width)
         self.register_buffer("position", sinusoidal_position(shape.context_length, width), persistent=False)
-        self.drop = nn.Dropout(config.dropout)
+        self.drop = Dropout(config.dropout)
         self.layers = nn.Sequential(
             *(
-                nn.TransformerEncoderLayer(
+                EncoderLayer(
+                    SelfAttention(width, config.n_heads, config.dropout),
                     width,
-                    config.n_heads,
                     config.d_ff,
                     config.dropout,
-                    activation="gelu",
-                    batch_first=True,
                     norm_first=True,
                 )
                 for _ in range(config.n_layers)

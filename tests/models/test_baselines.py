@@ -6,7 +6,7 @@ from torch import nn
 
 from hpo.models import FAMILIES
 from hpo.models.base import ForecastShape
-from hpo.models.blocks import sinusoidal_position
+from hpo.models.blocks import Dropout, sinusoidal_position
 from hpo.models.informer import ProbSparseAttention, settled_depth, shortened
 from hpo.models.tcn import dilations
 
@@ -30,7 +30,7 @@ def moves(model, row, channel=1):
 
 
 def test_mlp_has_dropout_after_each_hidden_layer():
-    assert sum(isinstance(module, nn.Dropout) for module in build("mlp").modules()) == 2
+    assert sum(isinstance(module, Dropout) for module in build("mlp").modules()) == 2
 
 
 @pytest.mark.parametrize(

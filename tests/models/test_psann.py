@@ -12,6 +12,7 @@ from torch import nn
 
 from hpo.models import FAMILIES
 from hpo.models.base import ForecastShape
+from hpo.models.blocks import Dropout
 from hpo.models.geosparse import offsets_of, radius_of
 from hpo.models.sine import FusedSine
 from hpo.models.sizing import count_params, count_real, fit_width
@@ -151,7 +152,7 @@ def test_every_sine_has_its_own_backward_pass_and_dropout_follows_it(name):
     assert not any(type(module).__name__ in ("SineParam", "PhaseSineParam") for module in model.modules())
     if name != "waveresnet":  # the package drops its branches
         dropped = [
-            m[0] for m in model.modules() if isinstance(m, nn.Sequential) and isinstance(m[-1], nn.Dropout)
+            m[0] for m in model.modules() if isinstance(m, nn.Sequential) and isinstance(m[-1], Dropout)
         ]
         assert [sine for sine in sines if not any(sine is d for d in dropped)] == []
 

@@ -12,6 +12,7 @@ from hpo.learn.checkpoint import Checkpointer, key_of, restore
 from hpo.learn.loop import Training, train
 from hpo.learn.settings import TrainSettings
 from hpo.learn.windows import Windows
+from hpo.models.blocks import Dropout
 from hpo.scoring.losses import LossSettings
 from hpo.scoring.task import BINARY
 from hpo.trial.events import FoldResult
@@ -35,7 +36,7 @@ class Net(nn.Sequential):
 
     def __init__(self):
         super().__init__(
-            nn.Flatten(), nn.Linear(16, 32), nn.BatchNorm1d(32), nn.Dropout(0.3), nn.GELU(), nn.Linear(32, 1)
+            nn.Flatten(), nn.Linear(16, 32), nn.BatchNorm1d(32), Dropout(0.3), nn.GELU(), nn.Linear(32, 1)
         )
 
 
