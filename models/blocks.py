@@ -173,7 +173,8 @@ class SelfAttention(nn.Module):
             dropout = self.drop.p if self.training else 0.0
             return functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
         scores = (query / math.sqrt(query.shape[-1])) @ key.transpose(-2, -1)
-        return self.drop(scores.softmax(dim=-1)) @ value
+        attended: Tensor = self.drop(scores.softmax(dim=-1)) @ value
+        return attended
 
 
 PLAIN_TOKENS = {torch.float32: 32, torch.bfloat16: 64}
@@ -217,9 +218,10 @@ class EncoderLayer(nn.Module):
         """(S, T, D) -> (S, T, D)."""
         if self.norm_first:
             x = self.drop(self.attention(self.norm_attention(x)), onto=x)
-            return self.drop(self.feed_forward(self.norm_feed_forward(x)), onto=x)
-        x = self.norm_attention(self.drop(self.attention(x), onto=x))
-        y: Tensor = self.norm_feed_forward(self.drop(self.feed_forward(x), onto=x))
+            y: Tensor = self.drop(self.feed_forward(self.norm_feed_forward(x)), onto=x)
+        else:
+            x = self.norm_attention(self.drop(self.attention(x), onto=x))
+            y = self.norm_feed_forward(self.drop(self.feed_forward(x), onto=x))
         return y
 
 

@@ -94,7 +94,8 @@ class ProbSparseAttention(nn.Module):
         places = sample + n_keys * torch.arange(n_queries, device=key.device)[:, None]
         scores = every.index_select(2, places.flatten()).unflatten(2, sample.shape)
         measure = scores.amax(dim=-1) - scores.sum(dim=-1) / n_keys
-        return measure.topk(n_chosen, sorted=False).indices
+        indices: Tensor = measure.topk(n_chosen, sorted=False).indices
+        return indices
 
 
 class _Distil(nn.Module):
