@@ -55,7 +55,7 @@ def compare(study: StoredStudy | None, files: ExperimentFiles) -> list[Differenc
     found, records = [], {}
     for path in sorted(files.trials.glob("*.json")):
         try:
-            records[_number_of(path, files)] = _read(path, files)
+            records[_number_of(path, files)] = read_trial(path, files)
         except StorageError as error:
             found.append(Difference(kind="quarantine", trial_number=None, text=str(error), path=path))
     for number in sorted(stored.keys() | records.keys()):
@@ -70,7 +70,7 @@ def compare_trial(files: ExperimentFiles, trial: StoredTrial) -> list[Difference
     if not path.exists():
         return []
     try:
-        record = _read(path, files)
+        record = read_trial(path, files)
     except StorageError as error:
         return [Difference(kind="quarantine", trial_number=trial.number, text=str(error), path=path)]
     return _compare_trial(files, trial.number, record, trial)
@@ -105,7 +105,7 @@ def _number_of(path: Path, files: ExperimentFiles) -> int:
     return int(digits)
 
 
-def _read(path: Path, files: ExperimentFiles) -> TrialRecord:
+def read_trial(path: Path, files: ExperimentFiles) -> TrialRecord:
     """The record in a trial file; an error if the file is torn or is another trial's."""
     record = read_record(path)
     if record.experiment != files.experiment or path != files.trial(record.trial_number):

@@ -5,11 +5,11 @@ database is told, and who runs a trial holds its lock.
 """
 
 from hpo.errors import ConfigError, StorageError
-from hpo.store.audit import Difference, compare, compare_trial, mend
+from hpo.store.audit import Difference, compare, compare_trial, mend, read_trial
 from hpo.store.database import Database, StoredStudy, check_same, create_study, study_names
 from hpo.store.layout import ExperimentFiles
 from hpo.store.locks import FileLock
-from hpo.store.records import read_record, write_record
+from hpo.store.records import write_record
 from hpo.store.store import Claim, Propose
 from hpo.study.config import StudyConfig, build_config, read_study_file
 from hpo.system.files import move_to_quarantine, remove_leftovers
@@ -79,7 +79,7 @@ class LocalStore:
     def _read(self, number: int) -> None:
         """Take in a trial's file; one that cannot be read is left to the next start, which mends it."""
         try:
-            self.history.put(read_record(self._files.trial(number)))
+            self.history.put(read_trial(self._files.trial(number), self._files))
         except StorageError:
             return
 
@@ -106,6 +106,8 @@ class LocalStore:
         if not lock.try_acquire():
             raise StorageError(f"trial {number} is new, yet {self._files.locks} says it runs")
         try:
+            if self._files.trial(number).exists():  # torn or foreign: it was not taken in
+                move_to_quarantine(self._files.quarantine, self._files.trial(number))
             self.save(record)
         except BaseException:
             lock.release()
