@@ -9,6 +9,7 @@ from hpo.store.database import create_study, open_storage
 from hpo.store.layout import ExperimentFiles
 from hpo.store.local import LocalStore
 from hpo.study.config import StudyConfig
+from hpo.trial.state import State
 
 
 class MemoryPlace:
@@ -56,7 +57,7 @@ def place(request, tmp_path):
 @pytest.fixture
 def intent(record):
     """Proposes the intent of a new trial; ended() is how it ends."""
-    fields = {"experiment": "study", "study_name": "study", "state": "RUNNING", "value": None}
+    fields = {"experiment": "study", "study_name": "study", "state": State.RUNNING, "value": None}
     fields |= {"datetime_complete": None, "duration_seconds": None, "metrics": None, "flags": []}
     fields |= {"intermediate_values": {}, "learning_curve": [], "naive": record.naive}
 

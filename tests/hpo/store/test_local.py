@@ -7,6 +7,7 @@ from hpo.store.layout import ExperimentFiles
 from hpo.store.local import LocalStore
 from hpo.store.records import write_record
 from hpo.study.config import StudyConfig
+from hpo.trial.state import State
 
 
 @pytest.fixture
@@ -25,7 +26,12 @@ def store(files):
 @pytest.fixture
 def intent(record):
     def propose(number):
-        fields = {"experiment": "study", "study_name": "study", "trial_number": number, "state": "RUNNING"}
+        fields = {
+            "experiment": "study",
+            "study_name": "study",
+            "trial_number": number,
+            "state": State.RUNNING,
+        }
         fields |= {"value": None, "metrics": None, "datetime_complete": None, "intermediate_values": {}}
         return record.model_copy(update=fields)
 

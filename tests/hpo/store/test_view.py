@@ -7,6 +7,7 @@ import pytest
 
 from hpo.store import view
 from hpo.store.database import create_study, load_records, open_storage
+from hpo.trial.state import State
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def study(tmp_path):
 
 
 def running(record, number=0):
-    fields = {"trial_number": number, "state": "RUNNING", "value": None, "datetime_complete": None}
+    fields = {"trial_number": number, "state": State.RUNNING, "value": None, "datetime_complete": None}
     return record.model_copy(update={**fields, "intermediate_values": {}, "constraints": {}})
 
 
