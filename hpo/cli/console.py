@@ -21,7 +21,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from hpo.api import StudyOutcome
+from hpo.api.study import Study
 from hpo.engine.listener import (
     EpochEnded,
     Said,
@@ -264,9 +264,9 @@ def stop_on_signals() -> Iterator[StopFlag]:
             signal.signal(number, handler)
 
 
-def naive_line(outcome: StudyOutcome) -> str:
+def naive_line(study: Study) -> str:
     """The best trial beside its naive baseline, in one line."""
-    best = outcome.best
+    best = study.best
     if best is None:
         return "no trial completed"
     skill = "" if best.naive.skill is None else f", skill {best.naive.skill:+.1%}"

@@ -74,33 +74,32 @@ def options(
 )
 def run(config: Any) -> None:
     """Run a study. The same command again goes on where it stopped; a higher --trials extends it."""
-    from hpo.api import run_study
+    from hpo.api.session import run_study
     from hpo.cli.console import make_display, naive_line, stop_on_signals
 
     with stop_on_signals() as stop, make_display() as display:
-        outcome = run_study(config, sys.argv, listener=display, stop=stop)
+        study = run_study(config, sys.argv, listener=display, stop=stop)
     print()
-    print(f"{config.experiment}: {naive_line(outcome)}")
-    if outcome.records:
-        print(f"summary    {outcome.files.summary_md}")
-    if outcome.best is not None:
-        print(f"best trial {outcome.files.best()}")
-    print(f"database   {outcome.storage_url}  (browse it: hpo dashboard --storage {outcome.storage_url})")
-    if outcome.interrupted:
+    print(f"{config.experiment}: {naive_line(study)}")
+    if study.records:
+        print(f"summary    {study.files.summary_md}")
+    if study.best is not None:
+        print(f"best trial {study.files.best()}")
+    print(f"database   {config.storage_url}  (browse it: hpo dashboard --storage {config.storage_url})")
+    if study.interrupted:
         print("stopped; the same command goes on from here")
         raise typer.Exit(EXIT_INTERRUPTED)
-    if outcome.best is None:
+    if study.best is None:
         raise typer.Exit(EXIT_NOTHING_COMPLETED)
 
 
 @study_command(app, epilog="Example: hpo plan --model patchtst --budget 2M")
 def plan(config: Any, as_json: Json = False) -> None:
     """Show what a study would do: every forced config and the search space, sized and costed."""
+    from hpo.api.session import plan_study
     from hpo.cli.tables import show_preview
-    from hpo.engine.context import make_context
-    from hpo.report.preview import make_preview
 
-    preview = make_preview(make_context(config))
+    preview = plan_study(config)
     if as_json:
         print(preview.model_dump_json(indent=1))
     else:

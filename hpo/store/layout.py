@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from hpo.study.settings import FRAME
+
 
 @dataclass(frozen=True)
 class ExperimentFiles:
@@ -45,6 +47,11 @@ class ExperimentFiles:
     def study_toml(self) -> Path:
         """The resolved config."""
         return self.folder / "study.toml"
+
+    @property
+    def frame(self) -> Path:
+        """The data frame of a study that was given one in Python."""
+        return self.folder / FRAME
 
     @property
     def manifest(self) -> Path:

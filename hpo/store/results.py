@@ -2,6 +2,7 @@
 
 import contextlib
 from pathlib import Path
+from typing import Any
 
 from hpo.store.layout import ExperimentFiles
 from hpo.system.counts import format_budget
@@ -13,8 +14,13 @@ from hpo.trial.state import State
 
 def write_rows(files: ExperimentFiles, finished: list[TrialRecord]) -> None:
     """Rewrite the rows of all finished trials: completed ones best first, then the others."""
+    write_json(files.all_trials, all_rows(finished))
+
+
+def all_rows(finished: list[TrialRecord]) -> list[dict[str, Any]]:
+    """The rows of finished trials: completed ones best first, then the others."""
     rest = [record for record in finished if record.state != State.COMPLETE]
-    write_json(files.all_trials, [row_values(record) for record in rank(finished) + rest])
+    return [row_values(record) for record in rank(finished) + rest]
 
 
 def write_best(files: ExperimentFiles, best: TrialRecord, budget: int | None = None) -> None:

@@ -29,6 +29,10 @@ NAME_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,128}")
 FREE: dict[str, JsonValue] = {"identity": False}
 """Marks a setting that may change while a study goes on; every other makes the study itself."""
 
+FRAME = "data.parquet"
+"""Where a study keeps a data frame it was given: under this name, in its own folder."""
+
+_FRAME_STUDY = re.compile(r"frame-[0-9a-f]{8}(?=_)")
 _MAX_TEXT = 4096
 _MAX_NAME = 255
 
@@ -132,9 +136,16 @@ class DataSection(Section):
 
     @property
     def label(self) -> str:
-        """The data's name in the study's name: of the catalogue, or of the file, made safe."""
+        """The data's name in the study's name: of the catalogue, or of the file, made safe.
+
+        Of a data frame kept by a study it is the frame's own, or that of the study if a user named it.
+        """
         if self.path is None:
             return self.data
+        if self.path.name == FRAME:
+            study = self.path.absolute().parent.name
+            named = _FRAME_STUDY.match(study)
+            return named[0] if named else study
         stem = self.path.name.split(".")[0]
         return re.sub(r"[^A-Za-z0-9_-]+", "-", stem)[:64].strip("-") or "data"
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from hpo.api import run_study
+from hpo.api.session import run_study
 from hpo.data import DATASETS
 from hpo.engine.context import files_of
 from hpo.store.records import read_record

@@ -1,18 +1,22 @@
-"""The way in: a config goes in, values come out. Nothing here prints, takes a signal or exits."""
+"""A config goes in, a study comes out: what the functions of ``hpo`` and the command line share."""
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
 
-from hpo.engine.context import StudyContext, make_context
+import pyarrow as pa
+
+from hpo.api.study import Study
+from hpo.engine.context import StudyContext, files_of, make_context
 from hpo.engine.coordinator import Coordinator
 from hpo.engine.listener import Listener, Listeners, LogFile, Said, StudyEnded, StudyStarted
 from hpo.errors import ConfigError, StorageError
 from hpo.execute.executors import make_executor
+from hpo.report.preview import Preview, make_preview
 from hpo.search.searcher import Searcher
 from hpo.search.searchers import SearchSettings, make_searcher
 from hpo.store.database import open_storage
+from hpo.store.frame import keep
 from hpo.store.layout import ExperimentFiles
 from hpo.store.local import open_store
 from hpo.store.manifest import write_manifest
@@ -22,35 +26,11 @@ from hpo.study.config import StudyConfig
 from hpo.system.files import write_bytes
 from hpo.system.retry import is_passing
 from hpo.system.stop import StopFlag
-from hpo.trial.record import TrialRecord, rank
 
 logger = logging.getLogger(__name__)
 
 SILENT = Listeners(())
 """A listener that nobody hears."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StudyOutcome:
-    """How a run of a study ended.
-
-    Attributes:
-        records: All finished trials.
-        files: Where everything is.
-        storage_url: The database.
-        interrupted: Whether it was told to stop.
-    """
-
-    records: list[TrialRecord]
-    files: ExperimentFiles
-    storage_url: str
-    interrupted: bool
-
-    @property
-    def best(self) -> TrialRecord | None:
-        """The best completed trial."""
-        ranked = rank(self.records)
-        return ranked[0] if ranked else None
 
 
 def run_study(
@@ -59,16 +39,18 @@ def run_study(
     *,
     listener: Listener = SILENT,
     stop: StopFlag | None = None,
-) -> StudyOutcome:
+    frame: pa.Table | None = None,
+) -> Study:
     """Run a study to its total number of trials, or go on with one that was begun.
 
     Everything that can be wrong is checked before anything is written.
 
     Args:
         config: The study's settings.
-        command: The command line, for the manifest.
+        command: The command line or the call, for the manifest.
         listener: Told what happens.
         stop: When set, by another thread or a signal, the running trials are left to go on next time.
+        frame: A data frame's columns, to be kept where the config says the data are.
 
     Raises:
         HpoError: The input is wrong; nothing was written.
@@ -77,14 +59,16 @@ def run_study(
     check_storage(config.storage_url)
     get_family(config.model.model)
     executor = make_executor(config.study.executor)
-    context = make_context(config)
-    searcher = _searcher(context)
-    files = context.files
-    _check_output(files)
+    files = files_of(config)
     told = Listeners([listener, LogFile(files.log)])
-    with open_storage(config.storage_url) as database:
-        with _no_traceback(config):
-            store, differences = open_store(database, config, files)
+    with ExitStack() as opened:
+        with _kept(frame, files):
+            context = make_context(config)
+            searcher = _searcher(context)
+            _check_output(files)
+            database = opened.enter_context(open_storage(config.storage_url))
+            with _no_traceback(config):
+                store, differences = open_store(database, config, files)
         _write_settings(context, command, told)
         n_finished = store.history.n_finished
         told.told(StudyStarted(experiment=config.experiment, n_trials=config.n_trials, n_finished=n_finished))
@@ -105,7 +89,41 @@ def run_study(
             from hpo.report.summary import write_summary  # matplotlib and scipy: not while a user waits
 
             _try_to("the summary", lambda: write_summary(files, records), told)
-    return StudyOutcome(records=records, files=files, storage_url=config.storage_url, interrupted=interrupted)
+    return Study(files=files, records=tuple(records), interrupted=interrupted)
+
+
+def plan_study(config: StudyConfig) -> Preview:
+    """Size and cost what :func:`run_study` would do; nothing is written.
+
+    Raises:
+        HpoError: The input is wrong.
+    """
+    return make_preview(make_context(config))
+
+
+@contextmanager
+def _kept(frame: pa.Table | None, files: ExperimentFiles) -> Iterator[None]:
+    """Keep a data frame in the study's folder; nothing is left of it if what follows is refused."""
+    if frame is None:
+        yield
+        return
+    new = [folder for folder in (files.folder, *files.folder.parents) if not folder.exists()]
+    written = False
+    try:
+        try:
+            written = keep(files.frame, frame)
+        except OSError as error:
+            raise ConfigError(
+                f"cannot keep the data frame in {files.folder} ({error.strerror})", key="out"
+            ) from error
+        yield
+    except BaseException:
+        if written:
+            files.frame.unlink()
+        with suppress(OSError):  # it was not there, or holds more
+            for folder in new:
+                folder.rmdir()
+        raise
 
 
 def _searcher(context: StudyContext) -> Searcher:
