@@ -1,27 +1,26 @@
 """Where a data set's file is: in HPO_DATA_DIR, in the user's cache, or at the publisher's.
 
-What is fetched is shown with a progress bar, goes on where it was cut, is checked by its sha256, and appears
-in the cache under its name only when all that is done.
+What is fetched goes on where it was cut, is checked by its sha256, and appears in the cache under its name
+only when all that is done.
 """
 
 import hashlib
 import http.client
 import io
+import logging
 import os
 import shutil
-import sys
 import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO
 
 from filelock import FileLock, Timeout
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from .base import DataFile
 from .reading.files import sha256_of
@@ -29,6 +28,20 @@ from .reading.files import sha256_of
 ATTEMPTS = 5
 TIMEOUT_SECONDS = 30.0
 BLOCK_BYTES = 1 << 16
+
+logger = logging.getLogger(__name__)
+
+Report = Callable[[int, int | None], None]
+"""Told of the bytes that are here and of those there are in all, None where the publisher does not say."""
+
+
+@contextmanager
+def _unseen(_name: str) -> Iterator[Report]:
+    yield lambda _here, _all: None
+
+
+show: Callable[[str], AbstractContextManager[Report]] = _unseen
+"""Shows a file's fetch while it lasts. Nobody sees it unless who owns the screen puts something else here."""
 
 
 def cache_folder() -> Path:
@@ -87,7 +100,7 @@ def fetch(form: DataFile) -> Path:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            print(f"waiting for another process that fetches {served}", file=sys.stderr)
+            logger.warning("waiting for another process that fetches %s", served)
             lock.acquire()
         try:
             here = folder / form.name
@@ -129,14 +142,10 @@ def _fetch(form: DataFile, folder: Path, served: str) -> Path:
 
 def _download(url: str, path: Path, part: Path) -> None:
     """Fetch to a partial file, going on where an earlier attempt stopped; rename it when it is whole."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(path.name, total=None)
+    with show(path.name) as report:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                whole = _continue(
-                    url, part, lambda done, total: progress.update(task, completed=done, total=total)
-                )
+                whole = _continue(url, part, report)
             except urllib.error.HTTPError as error:
                 if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                     raise
@@ -152,7 +161,7 @@ def _download(url: str, path: Path, part: Path) -> None:
     raise ConnectionError(f"cut {ATTEMPTS} times; run again to go on")
 
 
-def _continue(url: str, part: Path, report: Callable[[int, int | None], None]) -> bool:
+def _continue(url: str, part: Path, report: Report) -> bool:
     """Fetch what a partial file lacks; False if the connection was cut before its end."""
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})

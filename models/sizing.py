@@ -14,8 +14,8 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
+from .apart import undisturbed
 from .base import ForecastShape, ModelConfig, ModelFamily
 
 TOLERANCE = 0.02
@@ -35,7 +35,7 @@ Terms = npt.NDArray[np.float64]
 
 def count_real(family: ModelFamily, config: ModelConfig, shape: ForecastShape) -> int:
     """Build the model and count its parameters. Leaves the random generator as it was."""
-    with torch.random.fork_rng(devices=[]):
+    with undisturbed():
         model = family.build(config, shape)
     return sum(parameter.numel() for parameter in model.parameters())
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
+import hpo.system.notebook  # before Optuna  # noqa: F401
 from hpo.api.session import SILENT, plan_study, run_study
 from hpo.api.study import Study
 from hpo.engine.context import files_of
@@ -150,6 +151,8 @@ class _Asked:
     def command(self) -> list[str]:
         """The call, for the manifest."""
         given = {key: value for key, value in self.settings.items() if value is not None}
+        if self.frame is not None:
+            given["data"] = self.config().data.label
         return ["hpo.run", *(f"{key}={value!r}" for key, value in given.items())]
 
 

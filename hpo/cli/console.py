@@ -13,15 +13,18 @@ from typing import Self
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 
 from hpo.api.study import Study
+from hpo.data import fetch
 from hpo.engine.listener import (
     EpochEnded,
     Said,
@@ -223,6 +226,19 @@ class LiveDisplay(_Display):
         note = f"best {best.value:.4f} (trial {best.trial_number})" if best else ""
         if self._study is not None:
             self._progress.update(self._study, completed=n_finished, note=note)
+
+
+@contextmanager
+def _bar(name: str) -> Iterator[fetch.Report]:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(name, total=None)
+        yield lambda here, total: progress.update(task, completed=here, total=total)
+
+
+def show_fetches() -> None:
+    """Show a data set that is being fetched as a bar on stderr."""
+    fetch.show = _bar
 
 
 def make_display() -> PlainDisplay | LiveDisplay:

@@ -75,8 +75,9 @@ def options(
 def run(config: Any) -> None:
     """Run a study. The same command again goes on where it stopped; a higher --trials extends it."""
     from hpo.api.session import run_study
-    from hpo.cli.console import make_display, naive_line, stop_on_signals
+    from hpo.cli.console import make_display, naive_line, show_fetches, stop_on_signals
 
+    show_fetches()
     with stop_on_signals() as stop, make_display() as display:
         study = run_study(config, sys.argv, listener=display, stop=stop)
     print()
@@ -97,8 +98,10 @@ def run(config: Any) -> None:
 def plan(config: Any, as_json: Json = False) -> None:
     """Show what a study would do: every forced config and the search space, sized and costed."""
     from hpo.api.session import plan_study
+    from hpo.cli.console import show_fetches
     from hpo.cli.tables import show_preview
 
+    show_fetches()
     preview = plan_study(config)
     if as_json:
         print(preview.model_dump_json(indent=1))
@@ -140,9 +143,11 @@ def rerun(
     as_json: Json = False,
 ) -> None:
     """Train one trial again from its record, same seed: does it reproduce? Exit code 1 if not."""
+    from hpo.cli.console import show_fetches
     from hpo.cli.tables import show_rerun
     from hpo.engine.rerun import rerun_trial
 
+    show_fetches()
     result = rerun_trial(record)
     if as_json:
         answer = {

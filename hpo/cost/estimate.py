@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from hpo.cost.memory import step_cost
 from hpo.errors import StorageError
 from hpo.learn.settings import EVAL_BATCH
+from hpo.models.apart import undisturbed
 from hpo.models.base import ForecastShape, ModelConfig, ModelFamily
 from hpo.models.sizing import fit_width
 from hpo.system.files import read_json, write_json
@@ -106,7 +107,8 @@ def calibrate(family: ModelFamily, shape: ForecastShape, budget: int, device: st
             return Speed(**cached[key])
         except (KeyError, ValueError, TypeError, StorageError):
             pass  # nothing there, or torn: it is measured and written again
-    speed = _measure_speed(family, shape, n_params, device, threads)
+    with undisturbed():  # the threads are the whole process's: nobody else may take ours for its own
+        speed = _measure_speed(family, shape, n_params, device, threads)
     with contextlib.suppress(OSError):  # a cache that cannot be written costs a second next time
         write_json(path, {**cached, key: asdict(speed)})
     return speed
@@ -139,10 +141,9 @@ def _measure_speed(
 
 
 def _seconds_per_step(family: ModelFamily, config: ModelConfig, shape: ForecastShape, device: str) -> float:
-    with torch.random.fork_rng(devices=[]):
-        model = family.build(config, shape).to(device)
+    model = family.build(config, shape).to(device)
+    inputs = torch.randn(CALIBRATION_BATCH, shape.context_length, shape.n_channels).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), fused=True)
-    inputs = torch.randn(CALIBRATION_BATCH, shape.context_length, shape.n_channels, device=device)
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)

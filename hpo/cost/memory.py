@@ -13,6 +13,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from hpo.models.apart import undisturbed
 from hpo.models.base import ForecastShape, ModelConfig, ModelFamily
 
 WEIGHT_BYTES = 4
@@ -151,7 +152,7 @@ def _pass(
     """One forward and backward pass."""
     saved: dict[int, int] = {}
     without_memory = contextlib.nullcontext() if family.needs_memory else FakeTensorMode()
-    with without_memory, torch.random.fork_rng(devices=[]):
+    with undisturbed(), without_memory:
         model = family.build(config, shape)
         weights = {parameter.untyped_storage()._cdata for parameter in model.parameters()}
         inputs = torch.zeros(batch, shape.context_length, shape.n_channels)

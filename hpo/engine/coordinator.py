@@ -68,6 +68,8 @@ class Coordinator:
     _mutex: threading.Lock = field(default_factory=threading.Lock)
     _failures: FailureRun = field(default_factory=FailureRun)
     _crash: BaseException | None = None
+    _n_working: int = 0
+    _idle: threading.Event = field(default_factory=threading.Event)
 
     @property
     def config(self) -> StudyConfig:
@@ -95,11 +97,16 @@ class Coordinator:
         """
         self._scoreboard.begin()
         workers = [threading.Thread(target=self._work, daemon=True) for _ in range(self.config.study.workers)]
+        self._n_working = len(workers)
         for worker in workers:
             worker.start()
-        for worker in workers:
-            while worker.is_alive():  # a join without a timeout would hold back Ctrl-C
-                worker.join(0.2)
+        try:
+            self._idle.wait()
+        except KeyboardInterrupt:  # from a host that has no handler of its own
+            if not self.stop.is_set():
+                self.stop.set()
+                self._idle.wait()
+            raise
         if self._crash is not None:
             raise self._crash
         with contextlib.suppress(StoppedError):
@@ -124,6 +131,11 @@ class Coordinator:
         except BaseException as error:  # re-raised by run(): a thread would swallow it
             self._crash = error
             self.stop.set()
+        finally:
+            with self._mutex:
+                self._n_working -= 1
+                if self._n_working == 0:  # an interrupted join() takes a thread for ended that is not
+                    self._idle.set()
 
     def _should_stop(self) -> bool:
         if self.context.files.stop.exists():

@@ -10,7 +10,7 @@ from hpo.store.layout import ExperimentFiles
 from hpo.store.local import open_store
 from hpo.store.locks import FileLock
 from hpo.store.sqlite import sqlite_file
-from hpo.study.config import build_config, read_study_file
+from hpo.study.config import read_own_config
 from hpo.study.settings import NAME_PATTERN
 from hpo.system.files import remove_leftovers
 
@@ -59,8 +59,8 @@ def _rebuild(database: Database, files: ExperimentFiles) -> list[Difference]:
                 f"{files.study_toml} is gone: the study's own command, run again, takes in the trial files"
             )
         # The folder may have been moved since: where it is now counts.
-        settings = {"out": files.out, "experiment": files.experiment, "storage": database.url}
-        config = build_config(settings, read_study_file(files.study_toml))
+        place = {"out": files.out, "experiment": files.experiment, "storage": database.url}
+        config = read_own_config(files.folder, **place)
         return open_store(database, config, files)[1]
     study = load_study(database, files.experiment)
     with FileLock(files.claim_lock):

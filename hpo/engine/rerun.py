@@ -11,7 +11,7 @@ from hpo.execute.executor import follow
 from hpo.execute.executors import make_executor
 from hpo.search.searcher import Verdict
 from hpo.store.records import read_record
-from hpo.study.config import build_config, read_study_file
+from hpo.study.config import read_own_config
 from hpo.system.stop import StopFlag
 from hpo.trial.events import EpochResult, Event, Failed
 from hpo.trial.record import TrialRecord
@@ -59,7 +59,7 @@ def rerun_trial(path: Path) -> Rerun:
     record = read_record(path)
     if not record.learning_curve:
         raise ConfigError(f"{path}: the trial has no learning curve to compare with (state {record.state})")
-    context = make_context(build_config({}, read_study_file(path.parent.parent / "study.toml")))
+    context = make_context(read_own_config(path.parent.parent))
     problems = []
     if context.data.table.sha256 != record.data.sha256:
         problems.append("the data have changed since")

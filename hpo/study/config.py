@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from hpo.errors import ConfigError, UnknownNameError
 from hpo.scoring.objective import Objective, make_objective
 from hpo.study.settings import (
+    FRAME,
     BudgetSection,
     DataSection,
     ModelSection,
@@ -69,10 +70,18 @@ class StudyConfig(BaseModel):
         """The database."""
         return self.study.storage or default_storage(self.study.out)
 
+    @property
+    def keeps_its_data(self) -> bool:
+        """Whether its data are a data frame that is kept in the study's own folder."""
+        path = self.data.path
+        return path is not None and path.absolute() == (self.study.out / self.experiment / FRAME).absolute()
+
     def identity(self) -> dict[str, Any]:
         """What makes this study itself: two configs that differ here are two studies."""
         tables = self.model_dump(mode="json")
         identity = {key: tables[known.table][key] for key, known in settings().items() if known.in_identity}
+        if self.keeps_its_data:  # wherever its folder is, or is moved to
+            identity["data"] = FRAME
         if self.data.split == "walk-forward" and self.data.fold is None:
             identity["fold"] = "all"  # None was the last one
         return identity
@@ -222,6 +231,22 @@ def read_study_file(path: Path) -> dict[str, Any]:
         return tomllib.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: cannot be read as a study file ({error})") from error
+
+
+def read_own_config(folder: Path, **given: Any) -> StudyConfig:
+    """The config of a study from its own folder; a data frame kept in it is found where the folder is now.
+
+    Args:
+        folder: The study's folder, which holds its study.toml.
+        **given: Settings that win over the file.
+
+    Raises:
+        ConfigError: The file is missing, or is no study's config.
+    """
+    file = read_study_file(folder / "study.toml")
+    if build_config({}, file).keeps_its_data:
+        given["data"] = str(folder / FRAME)
+    return build_config(given, file)
 
 
 def _explained(error: ValidationError) -> ConfigError:

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         OSError: The disk is full or read-only; the old file is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{threading.get_ident()}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(data)

@@ -70,7 +70,7 @@ def everything(folder):
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def run_script(path, text, *arguments, cwd=None):
+def run_script(path, text, *arguments, **environment):
     """A script as a user writes it, in an interpreter of its own, started somewhere else than its code."""
     path.write_text(textwrap.dedent(text))
     return subprocess.run(
@@ -78,8 +78,8 @@ def run_script(path, text, *arguments, cwd=None):
         capture_output=True,
         text=True,
         timeout=280,
-        cwd=cwd or path.parent,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=path.parent,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
     )
 
 
@@ -201,7 +201,9 @@ HOST = """
 
 def test_a_plain_script_without_a_main_guard_whose_state_stays_its_own(tmp_path):
     make_frame().to_parquet(tmp_path / "mine.parquet")
-    done = run_script(tmp_path / "host.py", HOST, tmp_path / "mine.parquet")
+    done = run_script(
+        tmp_path / "host.py", HOST, tmp_path / "mine.parquet", XDG_CACHE_HOME=str(tmp_path / "cache")
+    )
     lines = done.stdout.splitlines()
     assert done.stderr == ""
     assert lines[:4] == [

@@ -6,7 +6,6 @@ not effect.
 
 import json
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
@@ -15,6 +14,7 @@ from optuna.distributions import json_to_distribution
 from optuna.trial import FrozenTrial, create_trial
 from scipy.stats import false_discovery_control, spearmanr
 
+from hpo.models.apart import undisturbed
 from hpo.report.summary.schema import ParamSensitivity, Sensitivity
 from hpo.system.quiet import quiet
 from hpo.trial.record import TrialRecord, rank
@@ -113,8 +113,7 @@ def _importances(
     trials: Sequence[FrozenTrial], names: Sequence[str], direction: Direction
 ) -> dict[str, float]:
     # Optuna warns of regimes with few trials, which the page gives in words.
-    with quiet("optuna"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet("optuna"), undisturbed(Warning):
         study = optuna.create_study(direction=direction)
         study.add_trials(trials)
         # Names in a fixed order, or ties would come out by the process's hash seed.
