@@ -6,6 +6,7 @@ import numpy as np
 
 from . import scaling
 from .base import DataRequest, DatasetSpec, ForecastData, RowRange, Splits, Table
+from .categories import encode
 from .features import TIERS
 from .names import check_name
 from .reading import table
@@ -51,7 +52,9 @@ def prepare_folds(name: str, request: DataRequest) -> tuple[ForecastData, ...]:
     """
     spec, request = _check(name, replace(request, split="walk-forward"))
     loaded = spec.load(request)
-    return tuple(_assemble(name, replace(request, fold=fold), loaded) for fold in range(request.n_folds))
+    folds = [replace(request, fold=fold) for fold in range(request.n_folds)]
+    layout = split("walk-forward", loaded, folds[-1]).rows["train"] if loaded.categories else None
+    return tuple(_assemble(name, fold, loaded, layout) for fold in folds)
 
 
 def _check(name: str, request: DataRequest) -> tuple[DatasetSpec, DataRequest]:
@@ -72,11 +75,14 @@ def _check(name: str, request: DataRequest) -> tuple[DatasetSpec, DataRequest]:
     return spec, replace(request, split=rule)
 
 
-def _assemble(name: str, request: DataRequest, loaded: Table) -> ForecastData:
+def _assemble(
+    name: str, request: DataRequest, loaded: Table, layout: tuple[RowRange, ...] | None = None
+) -> ForecastData:
     assert request.split is not None
     splits = split(request.split, loaded, request)
     if request.limit is not None:
         splits = _latest(splits, loaded, request)
+    loaded = encode(loaded, splits.rows["train"], layout)
     n_channels, n_targets = loaded.features.shape[1], loaded.target_values.shape[1]
     mean, std = np.zeros(n_channels), np.ones(n_channels)
     target_mean, target_std = np.zeros(n_targets), np.ones(n_targets)

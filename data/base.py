@@ -11,9 +11,13 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from .categories import Category
+
 Task = Literal["binary", "regression", "multiclass"]
 RowRange = tuple[int, int]
 """First row and one past the last."""
+STEPS = ("step", "steps")
+"""How the frequency of rows ends that are counted and have no time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +38,20 @@ class DataRequest:
             those whose rows begin last; of those that begin together, the last ones asked for.
         data_seed: Seed of synthetic data (``data_seed``, ``--data-seed``).
         limit: At most this many training windows, the latest ones; None takes all.
-        path: The file, for a user's own table.
+        path: The file, for a user's own table; what follows but for the target and the season is of it.
         target: Target columns, of a file or of the data set's choices; empty takes the data set's own.
-        time: The timestamp column, for a user's own table; None finds it.
         season: Rows in a season; None finds it.
+        time: The columns that say when a row is; empty finds them, "none" counts rows.
+        time_format: How times are written, as strftime has it, or "milliseconds", "steps" and the like.
+        time_zone: Of clock times that are set forward and back, such as "Europe/Berlin".
+        separator: Between columns of text.
+        decimal: The decimal sign.
+        encoding: Of the text.
+        missing: Words and numbers that stand for a missing value; "none" says that no number does.
+        columns: The columns to keep, beside the targets; empty keeps all.
+        drop: The columns to leave out.
+        frequency: The step to bring rows to, such as "hour"; None takes rows as they are.
+        series: The columns that tell series apart; empty is one series.
     """
 
     context_length: int
@@ -53,8 +67,18 @@ class DataRequest:
     limit: int | None = None
     path: Path | None = None
     target: tuple[str, ...] = ()
-    time: str | None = None
     season: int | None = None
+    time: tuple[str, ...] = ()
+    time_format: str | None = None
+    time_zone: str | None = None
+    separator: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    missing: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    frequency: str | None = None
+    series: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +89,8 @@ class Table:
 
     Attributes:
         timestamps: Time of each row, datetime64[ns], strictly increasing within a group, shape (T,).
-        features: Model inputs, unscaled, no NaN, shape (T, C).
+        features: Model inputs, unscaled, shape (T, C). NaN only before a channel's first value; once scaled
+            it is the training mean.
         channel_names: The C names.
         target_values: What is forecast, shape (T, K). Binary: the label known H rows after row t, NaN
             in the last H rows. Regression: the observed target columns. Multi-class: class indices.
@@ -86,6 +111,7 @@ class Table:
         look_ahead: Rows after a window's end that its target looks at; None is H.
         official: Row ranges of "train", "val" and "test" as the publisher or the literature has them.
         leaks: The values are scaled already, by a protocol that lets the test part leak; kept as they are.
+        categories: Columns of text that become channels once the training rows are known.
     """
 
     timestamps: npt.NDArray[np.datetime64]
@@ -107,6 +133,12 @@ class Table:
     look_ahead: int | None = None
     official: Mapping[str, tuple[RowRange, ...]] | None = None
     leaks: bool = False
+    categories: tuple[Category, ...] = ()
+
+    def moment(self, row: int) -> str:
+        """When a row is, to the second; its number, where rows are counted."""
+        time = self.timestamps[row].astype("datetime64[s]")
+        return f"step {int(time.astype(np.int64))}" if self.frequency.endswith(STEPS) else str(time)
 
 
 @dataclass(frozen=True, kw_only=True)

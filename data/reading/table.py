@@ -1,52 +1,65 @@
-"""A user's own table: checks, channels, targets, segments.
+"""A user's own file as a table: what it holds, what is forecast, and which windows can be.
 
-All columns but the time are channels. Nothing is guessed silently: :func:`describe` says what was found.
+Nothing is guessed silently: ``report.py`` says what was found, and every decision has a flag.
 
 Legend: T rows, C channels, K target columns, H horizon.
 """
 
-import difflib
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import pyarrow as pa
 
 from ..base import DataRequest, DatasetSpec, RowRange, Table
-from .files import Columns, parse_times, read_columns, sha256_of
+from ..categories import Category
+from ..frames import all_measured
+from .advice import join_names, quote_flag
+from .channels import Channels, make_channels
+from .files import read_file, sha256_of
+from .gaps import Filled, fill, measured
+from .grid import to_grid
+from .order import Order, choose_series, order_rows
+from .source import Source
+from .steps import STEP, Step, segments, usual_step
+from .timeline import Timeline, check_known, find_timeline
 
-IRREGULAR_FRACTION = 0.05
-"""With more steps than this of another length than the usual, a series has no regular step."""
 
-_STEPS = {60: "minute", 900: "15 minutes", 1800: "30 minutes", 3600: "hour", 86_400: "day", 604_800: "week"}
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Loaded:
-    """A checked file.
+    """A file that was read, in the order of its rows in time, before gaps are filled.
 
     Attributes:
-        time_name: The timestamp column.
-        times: Its values, strictly increasing, shape (T,).
-        names: The C channels.
-        values: Shape (T, C); gaps of channels that are not forecast are filled forward.
-        filled: How many values of each channel were filled.
-        frequency: Such as "hour", or "irregular".
-        segments: Row ranges without a gap in time.
+        timeline: The columns that say when, and how.
+        order: The series, and what was done to the order.
+        times: Of each row, increasing within a series, shape (T,).
+        codes: The number of each row's series; None is one series.
+        channels: The columns.
+        step: The usual one.
+        source: The file's layout; its columns are gone.
+        notes: What was found and decided, a sentence each.
     """
 
-    time_name: str
+    timeline: Timeline
+    order: Order
     times: npt.NDArray[np.datetime64]
-    names: tuple[str, ...]
-    values: npt.NDArray[np.float64]
-    filled: dict[str, int]
-    frequency: str
-    segments: tuple[RowRange, ...]
+    codes: npt.NDArray[np.int32] | None
+    channels: Channels
+    step: Step
+    source: Source
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def segments(self) -> tuple[RowRange, ...]:
+        """Row ranges of one series without a gap."""
+        return segments(self.step.breaks)
+
+    @property
+    def begins(self) -> npt.NDArray[np.int64]:
+        """First rows of the series."""
+        if self.codes is None:
+            return np.zeros(1, dtype=np.int64)
+        return np.concatenate([[0], np.flatnonzero(np.diff(self.codes)) + 1])
 
 
 def load(request: DataRequest) -> Table:
@@ -56,209 +69,186 @@ def load(request: DataRequest) -> Table:
         ValueError: The file or a column of it cannot be used; the message says which, where and why.
     """
     assert request.path is not None
-    loaded = read(request.path, request.time, request.target)
-    targets = choose_targets(loaded, request.target)
-    channels = tuple(loaded.names.index(name) for name in targets)
-    task = request.task or "regression"
-    values = loaded.values[:, channels]
-    if task == "binary":
-        values = _labels(values, targets, request.horizon)
-    return Table(
-        timestamps=loaded.times,
-        features=loaded.values,
-        channel_names=loaded.names,
-        target_values=values,
-        target_names=targets,
-        target_offsets=(0,) if task == "binary" else tuple(range(1, request.horizon + 1)),
-        target_channels=() if task == "binary" else channels,
-        task=task,
-        sha256=sha256_of(request.path),
-        frequency=loaded.frequency,
-        segments=loaded.segments,
-        season=request.season,
-    )
+    loaded = read(request)
+    if loaded.order.series and not request.series:
+        raise ValueError(_several(loaded.order))
+    if loaded.channels.sentinels:
+        raise ValueError(_sentinel(loaded.channels))
+    targets = choose_targets(loaded.channels, request.target)
+    loaded = _from_first_target(loaded, targets)
+    known = measured(loaded.channels.numbers, targets)
+    categories = tuple(loaded.channels.categories.values())
+    filled = fill(loaded.channels.numbers, loaded.begins)
+    return _table(request, loaded, targets, known, filled, categories)
 
 
-def read(path: Path, time: str | None, targets: Sequence[str] = ()) -> Loaded:
+def read(request: DataRequest) -> Loaded:
     """Read and check a file.
 
     Args:
-        path: CSV or Parquet.
-        time: The timestamp column; None takes the first that holds timestamps.
-        targets: Columns that must have no missing value; they are not filled.
+        request: The file, and what the user says of it.
 
     Raises:
         ValueError: As :func:`load`.
     """
-    columns = read_columns(path)
-    for name in (*([time] if time else []), *targets):
-        _check_known(name, columns.names)
-    time_name, times = _times(columns, time)
-    for name in columns.others.column_names:
-        if name != time_name:
-            raise ValueError(_not_numbers(name, columns.others[name]))
-    if not columns.numeric:
-        raise ValueError(f"there is no column beside the timestamps {time_name!r}")
-    filled = {}
-    for j, name in enumerate(columns.numeric):
-        filled[name] = _fill(name, columns.values[:, j], is_target=name in targets)
-    frequency, segments = _segments(times)
+    assert request.path is not None
+    source = read_file(request.path, request, lambda name: name not in request.drop)
+    for name in (*request.target, *request.columns, *request.drop):
+        check_known(name, source.names)
+    needed = (*request.target, *request.time, *request.series)
+    if clash := sorted(set(needed) & set(request.drop)):
+        raise ValueError(f"column {clash[0]!r} is to be dropped and to be used; take it out of --drop")
+    if n_empty := source.drop_empty_end():
+        source.notes.append(f"{n_empty:,} empty row{'s' * (n_empty > 1)} at the end left out.")
+    timeline = find_timeline(source, request)
+    if clash := sorted(set(request.target) & set(timeline.columns)):
+        raise ValueError(f"target {clash[0]!r} is the timestamp column; give another column")
+    if request.columns:
+        _keep_columns(source, {*needed, *request.columns, *timeline.columns})
+    order = order_rows(source, timeline, request.series)
+    if request.groups:
+        order = choose_series(order, request.groups)
+    channels = make_channels(source, request, (*timeline.columns, *order.series))
+    if not channels.numbers:
+        beside = f" beside {join_names(timeline.columns)}" if timeline.columns else ""
+        why = "; ".join(f"{name} {reason}" for name, reason in list(channels.left_out.items())[:5])
+        raise ValueError(f"there is no column of numbers{beside}{': ' if why else ''}{why}")
+    times, codes = timeline.times, order.codes
+    if order.rows is not None:
+        times = times[order.rows]
+        _reorder(channels, order.rows)
+    notes = [*source.notes, *timeline.notes, *order.notes, *channels.notes]
+    if request.frequency is not None:
+        if timeline.counted:
+            raise ValueError("--frequency is of times; rows that are counted have none")
+        grid = to_grid(times, codes, channels, request.frequency)
+        times, codes, channels = grid.times, grid.codes, grid.channels
+        notes.append(grid.note)
+    between = None if codes is None else np.diff(codes) != 0
+    step = usual_step(times, between)
+    if timeline.counted and step.name == "second":
+        step = replace(step, name=STEP)
+    elif timeline.counted:
+        step = replace(step, name=step.name.replace("second", STEP))
     return Loaded(
-        time_name=time_name,
+        timeline=timeline,
+        order=order,
         times=times,
-        names=columns.numeric,
-        values=columns.values,
-        filled={name: count for name, count in filled.items() if count},
-        frequency=frequency,
-        segments=segments,
+        codes=codes,
+        channels=channels,
+        step=step,
+        source=source,
+        notes=notes,
     )
 
 
-def choose_targets(loaded: Loaded, targets: Sequence[str]) -> tuple[str, ...]:
-    """The target columns: the given ones, else the only channel, else the last.
+def choose_targets(channels: Channels, targets: Sequence[str]) -> tuple[str, ...]:
+    """The target columns: the given ones, else the last column of numbers.
 
     Raises:
-        ValueError: One is the time column, is given twice, or has missing values.
+        ValueError: One is given twice.
     """
-    if loaded.time_name in targets:
-        raise ValueError(f"target {loaded.time_name!r} is the timestamp column; give another column")
     if len(set(targets)) < len(targets):
         raise ValueError(f"targets must differ from each other, got {', '.join(targets)}")
-    chosen = tuple(targets) or (loaded.names[-1],)
-    for name in chosen:
-        if name in loaded.filled:
-            raise ValueError(
-                f"target {name!r} has {loaded.filled[name]:,} missing values; fill or drop those rows, "
-                "or give another TARGET"
-            )
-    return chosen
+    return tuple(targets) or (list(channels.numbers)[-1],)
 
 
-def _check_known(name: str, names: Sequence[str]) -> None:
-    if name not in names:
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"there is no column {name!r}: {hint}columns: {', '.join(names)}")
+def _keep_columns(source: Source, kept: set[str]) -> None:
+    for columns in (source.numbers, source.texts, source.moments, source.left_out, source.odd):
+        for name in [name for name in columns if name not in kept]:
+            del columns[name]
 
 
-def _times(columns: Columns, name: str | None) -> tuple[str, npt.NDArray[np.datetime64]]:
-    for candidate in columns.others.column_names if name is None else [name]:
-        if candidate in columns.numeric:
-            value = columns.values[0, columns.numeric.index(candidate)]
-            raise ValueError(f"column {candidate!r} holds no timestamps, its first value is {value:g}")
-        times = parse_times(columns.others[candidate])
-        if times is not None:
-            return candidate, _check_times(candidate, times)
-    if name is not None:
-        value = columns.others[name][0].as_py()
-        raise ValueError(f"column {name!r} holds no timestamps, its first value is {value!r}")
-    raise ValueError(f"no column holds timestamps; give TIME one of the columns: {', '.join(columns.names)}")
+def _reorder(channels: Channels, rows: npt.NDArray[np.int64]) -> None:
+    for name in channels.numbers:
+        channels.numbers[name] = channels.numbers[name][rows]
+    for name, category in channels.categories.items():
+        channels.categories[name] = replace(category, codes=category.codes[rows])
 
 
-def _check_times(name: str, times: "pd.Series[pd.Timestamp]") -> npt.NDArray[np.datetime64]:
-    """The timestamps, if all are there and each is later than the one before. Rows are counted from 1."""
-    missing = times.isna().to_numpy()
-    if missing.any():
-        first = int(np.argmax(missing)) + 1
-        raise ValueError(
-            f"{missing.sum():,} timestamps in {name!r} are missing or unreadable, first in row {first:,}"
-        )
-    values: npt.NDArray[np.datetime64] = times.to_numpy()
-    backwards = np.diff(values) < np.timedelta64(0)
-    if backwards.any():
-        first = int(np.argmax(backwards)) + 2
-        raise ValueError(
-            f"timestamps in {name!r} go backwards {backwards.sum():,} times, first in row {first:,} "
-            f"({_show(values[first - 1])} after {_show(values[first - 2])}); sort the rows by time"
-        )
-    repeated = np.diff(values) == np.timedelta64(0)
-    if repeated.any():
-        first = int(np.argmax(repeated)) + 2
-        raise ValueError(
-            f"{repeated.sum():,} timestamps in {name!r} are duplicates, first in row {first:,} "
-            f"({_show(values[first - 1])}); keep one row for each time"
-        )
-    return values
+def _several(order: Order) -> str:
+    keys = join_names(order.series)
+    shown = ", ".join(order.ids[:5]) + (" ..." if len(order.ids) > 5 else "")
+    return (
+        f"the file holds {len(order.ids):,} series, told apart by {keys}: {shown}; "
+        f"give --series {quote_flag(keys)} to train one model over all"
+    )
 
 
-def _fill(name: str, values: npt.NDArray[np.float64], is_target: bool) -> int:
-    """Fill a channel's missing values in place with the last known one, and say how many they were."""
-    if np.isinf(values).any():
-        row = int(np.argmax(np.isinf(values))) + 1
-        raise ValueError(f"column {name!r} holds infinity, first in row {row:,}")
-    missing = np.isnan(values)
-    if missing.all():
-        raise ValueError(f"column {name!r} is empty; drop it")
-    if missing.any():
-        row = int(np.argmax(missing)) + 1
-        if is_target:
-            raise ValueError(
-                f"target {name!r} has {missing.sum():,} missing values, first in row {row:,}; "
-                "fill or drop those rows"
-            )
-        if missing[0]:
-            start = int(np.argmin(missing)) + 1
-            raise ValueError(
-                f"column {name!r} has no value before row {start:,}; a missing value can only be filled from "
-                "earlier rows: drop the column or those rows"
-            )
-        last_known = np.maximum.accumulate(np.where(missing, 0, np.arange(len(values))))
-        values[:] = values[last_known]
-    if len(values) > 1 and values.min() == values.max():
-        raise ValueError(f"column {name!r} is constant ({values[0]:g} in every row); drop it")
-    return int(missing.sum())
+def _sentinel(channels: Channels) -> str:
+    first = channels.sentinels[0]
+    others = f", and so do {len(channels.sentinels) - 1} other columns" if len(channels.sentinels) > 1 else ""
+    values = join_names([f"{value:.15g}" for value in sorted({each.value for each in channels.sentinels})])
+    return (
+        f"{first}{others}; give --missing {quote_flag(values)} if that stands for a missing value, "
+        "or --missing none if it is one"
+    )
 
 
-def _not_numbers(name: str, column: pa.ChunkedArray) -> str:
-    if pa.types.is_null(column.type):
-        return f"column {name!r} is empty; drop it"
-    return f"column {name!r} must hold numbers, got {_first_bad(column)}; drop it or encode it as numbers"
+def _from_first_target(loaded: Loaded, targets: Sequence[str]) -> Loaded:
+    """Leave out each series' first rows, where a target has no value yet: nothing can be filled in there."""
+    known = measured(loaded.channels.numbers, targets)
+    n_rows = len(known)
+    ends = np.append(loaded.begins[1:], n_rows)
+    keep = np.ones(n_rows, dtype=bool)
+    for begin, end in zip(loaded.begins, ends, strict=True):
+        first = int(np.argmax(known[begin:end])) if known[begin:end].any() else end - begin
+        keep[begin : begin + first] = False
+    if keep.all():
+        return loaded
+    if not keep.any():
+        raise ValueError(f"target {targets[0]!r} has no value")
+    rows = np.flatnonzero(keep)
+    _reorder(loaded.channels, rows)
+    codes = None if loaded.codes is None else loaded.codes[rows]
+    between = None if codes is None else np.diff(codes) != 0
+    step = usual_step(loaded.times[rows], between)
+    loaded.notes.append(f"{n_rows - len(rows):,} rows before the first value of a target left out.")
+    return replace(loaded, times=loaded.times[rows], codes=codes, step=replace(step, name=loaded.step.name))
 
 
-def _first_bad(column: pa.ChunkedArray) -> str:
-    for row, value in enumerate(column.to_pylist(), start=1):
-        if value is None:
-            continue
-        try:
-            float(value)
-        except (TypeError, ValueError):
-            return f"{value!r} in row {row:,}"
-    return f"values of type {column.type}"
-
-
-def _segments(times: npt.NDArray[np.datetime64]) -> tuple[str, tuple[RowRange, ...]]:
-    """The usual step in words, and the row ranges between gaps.
-
-    A gap is a step longer than the usual one. Weekends are no gap in a series of business days, and months,
-    quarters and years may differ by days. A series without a usual step is taken as one range, row by row.
-    """
-    n_rows = len(times)
-    if n_rows < 3:
-        return "irregular", ((0, n_rows),)
-    index = pd.DatetimeIndex(times)
-    steps = np.diff(times) // np.timedelta64(1, "s")
-    usual = Counter(steps.tolist()).most_common(1)[0][0]
-    if usual == 86_400 and int(index.day_of_week.max()) < 5:
-        weekdays = np.busday_count(times[:-1].astype("datetime64[D]"), times[1:].astype("datetime64[D]"))
-        return "business day", _between(weekdays > 5, n_rows)
-    for low, high, name in ((28, 31, "month"), (89, 92, "quarter"), (365, 366, "year")):
-        if low * 86_400 <= np.median(steps) <= high * 86_400:
-            return name, _between(steps > high * 86_400, n_rows)
-    if usual <= 0 or (steps != usual).mean() > IRREGULAR_FRACTION:
-        return "irregular", ((0, n_rows),)
-    return _STEPS.get(usual, f"{usual:,} seconds"), _between(steps > usual, n_rows)
-
-
-def _between(is_gap: npt.NDArray[np.bool_], n_rows: int) -> tuple[RowRange, ...]:
-    edges = [0, *(np.flatnonzero(is_gap) + 1).tolist(), n_rows]
-    return tuple(pairwise(edges))
+def _table(
+    request: DataRequest,
+    loaded: Loaded,
+    targets: tuple[str, ...],
+    known: npt.NDArray[np.bool_],
+    filled: Filled,
+    categories: tuple[Category, ...],
+) -> Table:
+    assert request.path is not None
+    task = request.task or "regression"
+    places = tuple(filled.names.index(name) for name in targets)
+    values = filled.values[:, places]
+    usable = None if known.all() else all_measured(known, request.horizon)
+    if task == "binary":
+        values = _labels(np.where(known[:, None], values, np.nan), targets, request.horizon)
+        usable = None if known.all() else ~np.isnan(values[:, 0])
+    return Table(
+        timestamps=loaded.times,
+        features=filled.values,
+        channel_names=filled.names,
+        target_values=values,
+        target_names=targets,
+        target_offsets=(0,) if task == "binary" else tuple(range(1, request.horizon + 1)),
+        target_channels=() if task == "binary" else places,
+        task=task,
+        sha256=sha256_of(request.path),
+        frequency=loaded.step.name,
+        segments=loaded.segments,
+        season=request.season,
+        groups=loaded.codes,
+        group_names=loaded.order.ids,
+        usable=usable,
+        categories=categories,
+    )
 
 
 def _labels(values: npt.NDArray[np.float64], names: tuple[str, ...], horizon: int) -> npt.NDArray[np.float64]:
     """The label H rows ahead, standing at the row that forecasts it."""
     if len(names) != 1:
         raise ValueError(f"a binary task has one target, got {', '.join(names)}")
-    other = values[(values != 0) & (values != 1)]
+    known = values[~np.isnan(values)]
+    other = known[(known != 0) & (known != 1)]
     if len(other):
         raise ValueError(
             f"a binary target holds 0 and 1 alone, {names[0]!r} holds {other[0]:g}; use TASK=regression"
@@ -266,10 +256,6 @@ def _labels(values: npt.NDArray[np.float64], names: tuple[str, ...], horizon: in
     labels = np.full_like(values, np.nan)
     labels[:-horizon] = values[horizon:]
     return labels
-
-
-def _show(moment: np.datetime64) -> str:
-    return str(pd.Timestamp(moment))
 
 
 SPEC = DatasetSpec(
@@ -283,4 +269,5 @@ SPEC = DatasetSpec(
     target="the TARGET columns over the next HORIZON rows",
     n_rows=None,
     load=load,
+    groups="series",
 )

@@ -212,22 +212,21 @@ def data(ctx: typer.Context, as_json: Json = False) -> None:
         show_datasets(specs)
 
 
-@data_app.command(epilog="Example: hpo data check my.csv --target load --time date")
+@study_command(
+    data_app,
+    takes=lambda setting: setting.of_a_file or setting.key in ("target", "season", "groups"),
+    epilog="Example: hpo data check my.csv --target load --time date",
+)
 def check(
+    given: dict[str, Any],
     file: Annotated[Path, typer.Argument(help="A .csv or .parquet file.")],
-    target: Annotated[
-        str | None, typer.Option(help="Columns to forecast, by commas; default: the last one.")
-    ] = None,
-    time: Annotated[
-        str | None, typer.Option(help="Timestamp column; default: the first that holds timestamps.")
-    ] = None,
     as_json: Json = False,
 ) -> None:
     """Explain a file of your own: rows, step, gaps, ranges, what would be forecast. Nothing is written."""
     from hpo.cli.tables import show_report
     from hpo.study.catalogue import check_file
 
-    report = check_file(file, time, target)
+    report = check_file(file, given)
     if as_json:
         print(json.dumps(asdict(report), indent=1))
     else:

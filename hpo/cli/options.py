@@ -33,14 +33,19 @@ class Commands(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-def study_command(app: typer.Typer, **texts: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Add a command that takes the settings of a study beside its own options; it gets them as a config.
+def study_command(
+    app: typer.Typer, takes: Callable[["Setting"], bool] = lambda _: True, **texts: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add a command that takes settings of a study beside its own options.
+
+    A command with a parameter ``config`` gets them as one; one with ``given`` gets those that were given.
 
     The list of commands must come at once, so the settings, which import pydantic, are read only when the
     command is chosen.
 
     Args:
         app: Where it is added.
+        takes: Whether it takes a setting.
         **texts: What ``app.command`` takes, such as the epilog.
     """
 
@@ -50,7 +55,7 @@ def study_command(app: typer.Typer, **texts: Any) -> Callable[[Callable[..., Non
                 self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
             ) -> Any:
                 whole = typer.Typer(add_completion=False, rich_markup_mode="rich")
-                whole.command(**texts)(_with_settings(command))
+                whole.command(**texts)(_with_settings(command, takes))
                 return typer.main.get_command(whole).make_context(info_name, args, parent, **extra)
 
         app.command(command.__name__, cls=StudyCommand, help=command.__doc__, **texts)(lambda: None)
@@ -64,19 +69,26 @@ def flag_of(key: str) -> str:
     return f"--{key.replace('_', '-')}"
 
 
-def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """The command as typer sees it: every setting is a parameter."""
+def _with_settings(command: Callable[..., None], takes: Callable[["Setting"], bool]) -> Callable[..., None]:
+    """The command as typer sees it: every setting that it takes is a parameter."""
     from hpo.study.config import settings
 
-    def run(ctx: typer.Context, study: Path | None, **values: Any) -> None:
-        given = {key: values.pop(key) for key in settings()}
-        typed = {key: value for key, value in given.items() if _is_typed(ctx, key)}
-        command(_make_config(typed, study), **values)
+    taken = {key: setting for key, setting in settings().items() if takes(setting)}
+    names = inspect.signature(command).parameters
 
-    own = [p for name, p in inspect.signature(command).parameters.items() if name != "config"]
+    def run(ctx: typer.Context, study: Path | None = None, **values: Any) -> None:
+        given = {key: values.pop(key) for key in taken}
+        typed = {key: value for key, value in given.items() if _is_typed(ctx, key)}
+        if "config" in names:
+            command(config=_make_config(typed, study), **values)
+        else:
+            command(given=typed, **values)
+
+    own = [p for name, p in names.items() if name not in ("config", "given")]
     context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     file = inspect.Parameter("study", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_StudyFile)
-    parameters = [context, file, *own, *(_parameter(setting) for setting in settings().values())]
+    files = [file] if "config" in names else []
+    parameters = [context, *files, *own, *(_parameter(setting) for setting in taken.values())]
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
     run.__doc__ = command.__doc__
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

@@ -114,27 +114,43 @@ def show_report(report: TableReport) -> None:
     """A user's file."""
     console = _console()
     gaps = "no gaps" if not report.gaps else f"{report.gaps:,} gaps, the first from {report.first_gap}"
-    step = report.frequency if report.frequency == "irregular" else f"one row a {report.frequency}"
-    console.print(f"{report.path}: {report.rows:,} rows, {step}, {report.start} to {report.end}, {gaps}")
+    console.print(
+        f"{report.path}: {report.rows:,} rows, {_step(report)}, {report.start} to {report.end}, {gaps}"
+    )
+    if report.separator is not None:
+        separator = {"\t": "tab", " ": "space"}.get(report.separator, repr(report.separator))
+        console.print(f"Text: {report.encoding}, separator {separator}, decimal sign {report.decimal!r}")
+    times = "rows are counted" if report.time is None else f"{report.time}, as {report.time_format}"
     table = _table(
-        f"Channels (timestamps: {report.time})", ["name", "min", "max", "mean", "std", "filled"], range(1, 6)
+        f"Columns (times: {times})", ["name", "kind", "min", "max", "mean", "std", "filled"], range(2, 7)
     )
     for column in report.columns:
         mark = " (target)" if column.name in report.target else ""
-        numbers = (f"{value:.4g}" for value in (column.min, column.max, column.mean, column.std))
-        table.add_row(column.name + mark, *numbers, f"{column.filled:,}")
+        numbers = (
+            "" if value is None else f"{value:.4g}"
+            for value in (column.min, column.max, column.mean, column.std)
+        )
+        table.add_row(column.name + mark, column.kind, *numbers, f"{column.filled:,}")
     console.print(table)
+    if report.series:
+        shown = ", ".join(report.series[:10]) + (" ..." if len(report.series) > 10 else "")
+        console.print(f"{len(report.series):,} series: {shown}")
     season = "no season found" if report.season is None else f"a season of {report.season} rows"
     console.print(
         f"The target shows {season}; the longest stretch without a gap has {report.longest_segment:,} rows."
     )
     for note in report.notes:
         console.print(f"- {note}")
-    context = min(80, report.max_context)
-    console.print(
-        f"To forecast it: make hpo MODEL=patchtst DATA={report.path} TARGET={','.join(report.target)} "
-        f"TIME={report.time} HORIZON={report.season or 1}" + (f" CONTEXT={context}" if context < 80 else "")
-    )
+    console.print(f"To forecast it: {report.command}", soft_wrap=True)
+
+
+def _step(report: TableReport) -> str:
+    """The step between rows, in a sentence."""
+    if report.frequency == "irregular":
+        return "irregular"
+    if report.frequency[0].isdigit():
+        return f"one row every {report.frequency}"
+    return f"one row {'an' if report.frequency[0] in 'aeiouh' else 'a'} {report.frequency}"
 
 
 def show_rerun(rerun: Rerun) -> None:

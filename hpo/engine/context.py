@@ -119,14 +119,13 @@ def loss_of(config: StudyConfig, task: Task) -> LossSettings:
 
 def split_parts(data: ForecastData) -> dict[str, Part]:
     """Rows, windows and dates of each part."""
-    stamps = data.table.timestamps
     parts = {}
     for name, ends in (("train", data.splits.train), ("val", data.splits.val), ("test", data.splits.test)):
         ranges = data.splits.rows[name]
         parts[name] = Part(
             rows=sum(stop - start for start, stop in ranges),
             windows=len(ends),
-            start=str(stamps[ranges[0][0]].astype("datetime64[s]")),
-            end=str(stamps[ranges[-1][1] - 1].astype("datetime64[s]")),
+            start=data.table.moment(ranges[0][0]),
+            end=data.table.moment(ranges[-1][1] - 1),
         )
     return parts

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpo.study.settings import FRAME
+from hpo.study.data_settings import FRAME
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """The only door to the catalogues of models and data: names in, families and data out."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from hpo.data import DATASETS, prepare, prepare_folds
 from hpo.data.base import DataRequest, DatasetSpec, ForecastData
@@ -11,7 +13,8 @@ from hpo.models import FAMILIES
 from hpo.models.base import ForecastShape, ModelFamily
 from hpo.models.gaussian import Covariance
 from hpo.scoring.task import Task
-from hpo.study.config import StudyConfig
+from hpo.study.config import StudyConfig, build_config
+from hpo.study.data_settings import DataSection, split_names
 
 
 def list_families() -> list[ModelFamily]:
@@ -29,15 +32,21 @@ def is_here(spec: DatasetSpec) -> bool:
     return all(present(forms) is not None for forms in spec.files)
 
 
-def check_file(path: Path, time: str | None, target: str | None) -> TableReport:
+def check_file(path: Path, given: Mapping[str, Any]) -> TableReport:
     """Say what is in a user's file.
 
+    Args:
+        path: The file.
+        given: Settings of the data, as a study has them.
+
     Raises:
+        ConfigError: A setting is none.
         DatasetError: The file cannot be used.
     """
-    columns = tuple(part.strip() for part in target.split(",")) if target else ()
+    is_name = str(path) == path.name and "." not in path.name  # which would be one of the catalogue
+    config = build_config({**given, "data": f"./{path}" if is_name else str(path)})
     try:
-        return check_table(path, time, columns)
+        return check_table(request_of(config.data))
     except ValueError as error:
         raise DatasetError(f"{path}: {error}") from error
 
@@ -61,10 +70,20 @@ def load_data(config: StudyConfig) -> tuple[ForecastData, ...]:
         DatasetError: The data cannot be had, or cannot serve this task, context or horizon.
     """
     section = config.data
-    path = section.path
-    if path is None and section.data not in DATASETS:
+    if section.path is None and section.data not in DATASETS:
         raise UnknownNameError("data set", section.data, DATASETS)
-    request = DataRequest(
+    request = request_of(section)
+    try:
+        if section.split == "walk-forward" and section.fold is None:
+            return prepare_folds(section.label, request)
+        return (prepare(section.label, request),)
+    except ValueError as error:
+        raise DatasetError(f"data {section.data}: {error}") from error
+
+
+def request_of(section: DataSection) -> DataRequest:
+    """What a study's settings ask of its data."""
+    return DataRequest(
         context_length=section.context,
         horizon=section.horizon,
         task=section.task,
@@ -76,17 +95,21 @@ def load_data(config: StudyConfig) -> tuple[ForecastData, ...]:
         groups=section.group_names,
         data_seed=section.data_seed,
         limit=section.limit,
-        path=path,
+        path=section.path,
         target=section.targets,
-        time=section.time,
         season=section.season,
+        time=split_names(section.time),
+        time_format=section.time_format,
+        time_zone=section.time_zone,
+        separator=section.separator,
+        decimal=section.decimal,
+        encoding=section.encoding,
+        missing=split_names(section.missing),
+        columns=split_names(section.columns),
+        drop=split_names(section.drop),
+        frequency=section.frequency,
+        series=split_names(section.series),
     )
-    try:
-        if section.split == "walk-forward" and section.fold is None:
-            return prepare_folds(section.label, request)
-        return (prepare(section.label, request),)
-    except ValueError as error:
-        raise DatasetError(f"data {section.data}: {error}") from error
 
 
 def shape_of(data: ForecastData, task: Task, covariance: Covariance = "none") -> ForecastShape:

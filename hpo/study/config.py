@@ -15,13 +15,12 @@ from pydantic.fields import FieldInfo
 
 from hpo.errors import ConfigError, UnknownNameError
 from hpo.scoring.objective import Objective, make_objective
+from hpo.study.data_settings import FRAME, DataSection
+from hpo.study.section import Section
 from hpo.study.settings import (
-    FRAME,
     BudgetSection,
-    DataSection,
     ModelSection,
     SearchSection,
-    Section,
     StudySection,
     TrainingSection,
 )
@@ -111,6 +110,7 @@ class Setting:
         kind: Type of its values, without None.
         choices: All valid values, where they are few names.
         in_identity: Whether another value makes another study.
+        of_a_file: Whether it says how a file of one's own is read.
     """
 
     key: str
@@ -122,6 +122,7 @@ class Setting:
     kind: type
     choices: tuple[str, ...]
     in_identity: bool
+    of_a_file: bool
 
 
 @cache
@@ -160,6 +161,7 @@ def _setting(key: str, field: FieldInfo, table: str, section: type[Section]) -> 
         kind=kind,
         choices=choices,
         in_identity=bool(extra.get("identity", True)),
+        of_a_file=bool(extra.get("file", False)),
     )
 
 

@@ -8,57 +8,17 @@ on other things it is None, and the description says what it then is.
 
 import re
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    JsonValue,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator
 
-from hpo.errors import ConfigError
 from hpo.scoring.objective import VAL_LOSS, make_objective
+from hpo.study.section import FREE, Section
 from hpo.system.counts import format_budget, parse_budgets
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
-FREE: dict[str, JsonValue] = {"identity": False}
-"""Marks a setting that may change while a study goes on; every other makes the study itself."""
-
-FRAME = "data.parquet"
-"""Where a study keeps a data frame it was given: under this name, in its own folder."""
-
-_FRAME_STUDY = re.compile(r"frame-[0-9a-f]{8}(?=_)")
-_MAX_TEXT = 4096
-_MAX_NAME = 255
-
 Loss = Literal["bce", "focal", "cross_entropy", "mse", "mae", "huber", "gaussian_nll", "gaussian_nll_full"]
-
-
-class Section(BaseModel):
-    """A table of a study file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _text(cls, value: Any, info: ValidationInfo) -> Any:
-        """What no file system and no database takes is refused here, with its key."""
-        if isinstance(value, str | Path):
-            text = str(value)
-            if not text and info.field_name != "experiment":  # which has a rule of its own
-                raise ValueError("must not be empty; leave it out to take the default")
-            if "\0" in text or len(text) > _MAX_TEXT:
-                raise ValueError(f"must be at most {_MAX_TEXT:,} characters, none of them NUL")
-            if info.field_name in ("out", "data", "storage"):
-                longest = max(len(part.encode(errors="replace")) for part in text.split("/"))
-                if longest > _MAX_NAME:
-                    raise ValueError(f"holds a file name of {longest} bytes; at most {_MAX_NAME} are valid")
-        return value
 
 
 class ModelSection(Section):
@@ -78,92 +38,6 @@ class BudgetSection(Section):
     @classmethod
     def _budgets(cls, value: Any) -> str:
         return ",".join(format_budget(budget) for budget in parse_budgets(str(value)))
-
-
-class DataSection(Section):
-    """What is forecast, from what."""
-
-    data: str = Field(
-        "sp500",
-        description="a data set (`hpo data` lists them), or the path of a .csv or .parquet file of your own",
-    )
-    target: str | None = Field(
-        None, description="columns to forecast, by commas; default: a file's last one, or the data set's own"
-    )
-    time: str | None = Field(
-        None, description="timestamp column of your own file; default: the first that holds timestamps"
-    )
-    season: int | None = Field(
-        None,
-        ge=2,
-        description="rows in a season, for the seasonal naive forecast and MASE; default: found in the "
-        "training part",
-    )
-    task: Literal["binary", "multiclass", "regression"] | None = Field(
-        None, description="what kind of forecast; default: the data set's own"
-    )
-    horizon: int = Field(1, ge=1, le=10_000, description="rows ahead")
-    context: int = Field(80, ge=1, le=100_000, description="rows of history in a window")
-    threshold: float = Field(1.0, gt=0, le=100, description="rise in percent that counts as an event")
-    features: str = Field("a20", description="feature tier: a20, a50, a100 or a200, where the data has tiers")
-    split: str | None = Field(
-        None,
-        description="how rows are divided into train, validation and test: contiguous, scattered, year, "
-        "group, official or walk-forward; default: the data set's own rule",
-    )
-    folds: int = Field(
-        5,
-        ge=1,
-        le=100,
-        description="folds of a walk-forward split; a trial trains on all of them, its value is their mean",
-    )
-    fold: int | None = Field(None, ge=0, description="one fold alone, from 0; default: all of them")
-    groups: str | None = Field(
-        None,
-        description="stations, stores, heats or subjects to keep, by commas, or all; default: the data "
-        "set's own",
-    )
-    data_seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of synthetic data")
-    limit: int | None = Field(
-        None, ge=1, description="at most so many training windows, the latest ones; default: all"
-    )
-
-    @property
-    def path(self) -> Path | None:
-        """The user's own file, if data is one and no name of the catalogue."""
-        looks_like_path = "/" in self.data or "." in self.data
-        return Path(self.data) if looks_like_path else None
-
-    @property
-    def label(self) -> str:
-        """The data's name in the study's name: of the catalogue, or of the file, made safe.
-
-        Of a data frame kept by a study it is the frame's own, or that of the study if a user named it.
-        """
-        if self.path is None:
-            return self.data
-        if self.path.name == FRAME:
-            study = self.path.absolute().parent.name
-            named = _FRAME_STUDY.match(study)
-            return named[0] if named else study
-        stem = self.path.name.split(".")[0]
-        return re.sub(r"[^A-Za-z0-9_-]+", "-", stem)[:64].strip("-") or "data"
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """The target columns."""
-        return _parts(self.target)
-
-    @property
-    def group_names(self) -> tuple[str, ...]:
-        """The groups to keep."""
-        return _parts(self.groups)
-
-    @model_validator(mode="after")
-    def _time_needs_a_file(self) -> Self:
-        if self.path is None and self.time is not None:
-            raise ConfigError(f"a column is chosen in a file of your own; data is {self.data!r}", key="time")
-        return self
 
 
 class TrainingSection(Section):
@@ -286,7 +160,3 @@ class StudySection(Section):
                 "must be letters, digits, '.', '_' and '-', at most 128 of them, and not only dots"
             )
         return value
-
-
-def _parts(text: str | None) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",")) if text else ()
