@@ -119,6 +119,8 @@ def decide_decimal(
             commas separate, a point is the decimal sign, unless some numbers have none; and a comma in
             quotes stands between thousands, if some numbers have none.
     """
+    if given not in (None, ".", ","):
+        raise ValueError(f"--decimal must be . or , and is {given!r}")
     known = {next(iter(r.formats)) for r in readings.values() if len(r.formats) == 1 and not r.neutral}
     chosen = {}
     for name, reading in readings.items():

@@ -47,8 +47,10 @@ class DataSection(Section):
         description="between the columns of a text: a character, tab or space; default: found",
         json_schema_extra=OF_A_FILE,
     )
-    decimal: Literal[".", ","] | None = Field(
-        None, description="decimal sign of a text; default: found", json_schema_extra=OF_A_FILE
+    decimal: str | None = Field(
+        None,
+        description="decimal sign of a text, point or comma; default: found",
+        json_schema_extra=OF_A_FILE,
     )
     encoding: str | None = Field(
         None,

@@ -243,7 +243,7 @@ def test_a_file_is_explained(tmp_path):
     assert (report["rows"], report["frequency"], report["season"], report["gaps"]) == (600, "hour", 24, 0)
     shown = hpo("data", "check", "my.csv", cwd=tmp_path).stdout
     assert "no TARGET was given".lower() in shown.lower()
-    assert "make hpo MODEL=patchtst DATA=my.csv TARGET=wind TIME=date" in shown
+    assert "make hpo MODEL=patchtst BUDGET=20k DATA=my.csv TARGET=wind TIME=date" in shown
 
 
 def test_a_study_file_is_the_same_as_its_flags(tmp_path, tiny_arguments):
