@@ -209,8 +209,10 @@ class Splits:
         train: Window-end rows of the training part, ascending int64.
         val: Of the validation part.
         test: Of the test part.
-        rows: The row ranges of each part ("train", "val", "test"). Every input row of a part's
-            windows, and every row their targets look at, lies inside one of its ranges.
+        rows: The row ranges of each part ("train", "val", "test"). Every target row of a part's windows,
+            and every row their targets look at, lies inside one of its ranges; of training windows every
+            input row, too.
+        warnings: What a reader should know of the parts, a sentence or two each.
         leaks: The parts share rows, as a protocol of old has it.
     """
 
@@ -218,6 +220,7 @@ class Splits:
     val: npt.NDArray[np.int64]
     test: npt.NDArray[np.int64]
     rows: dict[str, tuple[RowRange, ...]]
+    warnings: tuple[str, ...] = ()
     leaks: bool = False
 
 

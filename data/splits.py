@@ -1,9 +1,13 @@
 """How rows are divided into training, validation and test parts.
 
-A rule cuts the rows; what holds for every rule is done once, in :func:`split`: at each cut the rows that a
-target looks ahead are left out, and a window belongs to a part only if all its input rows, and all rows its
-target looks at, lie inside one range of the part and inside one segment. So no two parts share a row, and no
-window crosses from one group to another, or over a gap.
+A rule cuts the rows; what holds for every rule is done once, in :func:`split`. Targets are held out: a window
+belongs to a part only if its target rows, and all rows its target looks at, lie inside one range of the part,
+so no two parts share one. A training window's inputs lie there, too. A validation or test window may read
+inputs from before its part: they are known when the forecast is made. No window crosses from one group to
+another, or over a gap.
+
+Scattered parts stand between training rows on both sides, so there whole windows are held out, and at each cut
+the rows that a target looks ahead are left out.
 
 Several groups (stations, stores) are cut at the same moments, so that no group's training rows stand beside
 another's validation rows in time.
@@ -12,7 +16,7 @@ Legend: T rows, L context_length, H horizon.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -29,6 +33,9 @@ TEST_FRACTION = 0.15
 
 CHUNK_WINDOWS = 5
 """A scattered chunk holds at least this many times context + horizon rows, else few windows are left."""
+
+LEAST_BLOCKS = 3
+"""Scattered parts of fewer blocks are hardly spread."""
 
 LEAST_YEAR = 0.25
 """A year with a smaller share of the fullest year's rows counts to the year beside it."""
@@ -56,10 +63,9 @@ def scattered(table: Table, request: DataRequest) -> Parts:
         ValueError: Not even one block of such chunks fits.
     """
     times = np.unique(table.timestamps)
-    length = request.context_length + request.horizon
-    least = CHUNK_WINDOWS * length + request.horizon  # one horizon is left out at its edge
-    n_blocks = int(len(times) * min(VAL_FRACTION, TEST_FRACTION) / least)
+    n_blocks = _n_blocks(len(times), request.context_length, request.horizon)
     if n_blocks == 0:
+        least = _least_chunk(request.context_length, request.horizon)
         needed = math.ceil(least / min(VAL_FRACTION, TEST_FRACTION))
         raise ValueError(
             f"a scattered split with a context of {request.context_length} and a horizon of "
@@ -174,20 +180,33 @@ def split(name: str, table: Table, request: DataRequest) -> Splits:
     if name == LEGACY:
         return legacy_splits(table, request)
     check_name("split", name, SPLITS)
+    context_length = request.context_length
     ahead = request.horizon if table.look_ahead is None else table.look_ahead
-    length = request.context_length + ahead
     runs = group_rows(table)
     rows, ends = {}, {}
     for part, ranges in SPLITS[name](table, request).items():
-        usable = _intersect(_purge(ranges, runs, ahead), table.segments)
-        rows[part] = tuple(piece for piece in usable if piece[1] - piece[0] >= length)
-        ends[part] = window_ends(rows[part], request.context_length, ahead)
+        whole = part == "train" or name == "scattered"
+        kept, found = [], []
+        for piece, segment in _intersect(_purge(ranges, runs, ahead) if whole else ranges, table.segments):
+            earliest = piece[0] if whole else segment[0]
+            first = max(earliest + context_length - 1, piece[0] - min(table.target_offsets))
+            if first < piece[1] - ahead:
+                kept.append(piece)
+                found.append(np.arange(first, piece[1] - ahead, dtype=np.int64))
+        rows[part] = tuple(kept)
+        ends[part] = np.concatenate([np.empty(0, dtype=np.int64), *found])
         if table.usable is not None:
             ends[part] = ends[part][table.usable[ends[part]]]
         if len(ends[part]) == 0:
             longest = max(b - a for a, b in table.segments)
             raise ValueError(_too_short(name, part, table, request, longest))
-    return Splits(train=ends["train"], val=ends["val"], test=ends["test"], rows=rows)
+    return Splits(
+        train=ends["train"],
+        val=ends["val"],
+        test=ends["test"],
+        rows=rows,
+        warnings=_warnings(table, request) if name == "scattered" else (),
+    )
 
 
 def group_rows(table: Table) -> list[RowRange]:
@@ -199,16 +218,38 @@ def group_rows(table: Table) -> list[RowRange]:
     return list(pairwise(edges))
 
 
-def window_ends(ranges: Sequence[RowRange], context_length: int, look_ahead: int) -> npt.NDArray[np.int64]:
-    """Last input rows of all windows whose inputs and targets lie inside one of the ranges."""
-    ends = [np.arange(start + context_length - 1, stop - look_ahead) for start, stop in ranges]
-    return np.concatenate([np.empty(0), *ends]).astype(np.int64)
-
-
 def rows_needed(context_length: int, horizon: int) -> int:
     """About the fewest rows that give each part of a contiguous split a window."""
     smallest = min(VAL_FRACTION, TEST_FRACTION)
-    return math.ceil((context_length + 2 * horizon) / smallest) + 1
+    train = 1 - VAL_FRACTION - TEST_FRACTION
+    return math.ceil(max((context_length + horizon) / train, (horizon + 1) / smallest)) + 1
+
+
+def _least_chunk(context_length: int, horizon: int) -> int:
+    """Rows of the shortest scattered chunk; one horizon is left out at its edge."""
+    return CHUNK_WINDOWS * (context_length + horizon) + horizon
+
+
+def _n_blocks(n_times: int, context_length: int, horizon: int) -> int:
+    return int(n_times * min(VAL_FRACTION, TEST_FRACTION) / _least_chunk(context_length, horizon))
+
+
+def _warnings(table: Table, request: DataRequest) -> tuple[str, ...]:
+    """What a reader should know of scattered parts that are hardly spread."""
+    n_times, horizon = len(np.unique(table.timestamps)), request.horizon
+    n_blocks = _n_blocks(n_times, request.context_length, horizon)
+    if n_blocks >= LEAST_BLOCKS:
+        return ()
+    contexts = range(request.context_length - 1, 0, -1)
+    fits = next((c for c in contexts if _n_blocks(n_times, c, horizon) >= LEAST_BLOCKS), None)
+    remedy = "a contiguous split" if fits is None else f"a context of at most {fits:,}, or a contiguous split"
+    chunks = "one chunk" if n_blocks == 1 else f"{n_blocks} chunks"
+    return (
+        f"The scattered split has {chunks} each to validate and to test: a context of "
+        f"{request.context_length:,} and a horizon of {horizon:,} need chunks of "
+        f"{_least_chunk(request.context_length, horizon):,} rows, of which {n_times:,} rows hold no more. "
+        f"Scores depend on where they lie; take {remedy}.",
+    )
 
 
 def _at(times: npt.NDArray[np.datetime64], share: float) -> np.datetime64:
@@ -236,18 +277,18 @@ def _purge(ranges: Sequence[RowRange], runs: Sequence[RowRange], n_rows: int) ->
     return [(start if start in begins else start + n_rows, stop) for start, stop in ranges]
 
 
-def _intersect(ranges: Sequence[RowRange], segments: Sequence[RowRange]) -> list[RowRange]:
-    """The pieces of ranges inside segments; both are in order and without overlap."""
-    pieces = []
+def _intersect(
+    ranges: Sequence[RowRange], segments: Sequence[RowRange]
+) -> Iterator[tuple[RowRange, RowRange]]:
+    """The pieces of ranges inside segments, each with its segment; both are in order, without overlap."""
     first = 0
     for start, stop in ranges:
         while first < len(segments) and segments[first][1] <= start:
             first += 1
         i = first
         while i < len(segments) and segments[i][0] < stop:
-            pieces.append((max(start, segments[i][0]), min(stop, segments[i][1])))
+            yield (max(start, segments[i][0]), min(stop, segments[i][1])), segments[i]
             i += 1
-    return pieces
 
 
 def _too_short(name: str, part: str, table: Table, request: DataRequest, longest: int) -> str:

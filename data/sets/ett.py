@@ -1,8 +1,7 @@
 """Electricity transformer temperature (Zhou et al., AAAI 2021): ETTh1, hourly, and ETTm1, 15 minutes.
 
 The standard split of the literature is 12 months to train, 4 to validate, 4 to test, months of 30 days; what
-comes after is not used. Here no part sees rows of another, so the first ``context`` rows of the validation
-and test parts have no forecast, where the literature lets windows reach back.
+comes after is not used. Every row of a part is a target, as there.
 """
 
 import functools

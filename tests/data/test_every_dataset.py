@@ -82,24 +82,29 @@ def in_ranges(table, ranges):
 
 
 @pytest.mark.parametrize(("name", "rule"), CASES)
-def test_parts_share_no_row_and_edges_are_purged(monkeypatch, name, rule):
+def test_targets_are_held_out(monkeypatch, name, rule):
     data = prepared(monkeypatch, name, rule)
     table, ahead = data.table, look_ahead(data)
     low, high = group_bounds(table)
-    used, wide = {}, {}
+    inputs, targets, wide = {}, {}, {}
     for part in PARTS:
         ends = getattr(data.splits, part)
         assert len(ends) > 0
         first, last = ends - data.context_length + 1, ends + ahead
-        used[part] = rows_of(table, first, last)
+        inputs[part] = rows_of(table, first, ends)
+        targets[part] = rows_of(table, ends + min(1, ahead), last)
         wide[part] = rows_of(
             table, np.maximum(first - ahead, low[ends]), np.minimum(last + ahead, high[ends])
         )
-        assert not (used[part] & ~in_ranges(table, data.splits.rows[part])).any()
+        inside = in_ranges(table, data.splits.rows[part])
+        assert not (targets[part] & ~inside).any()
+        assert part != "train" or not (inputs[part] & ~inside).any()
     for part, other in (("train", "val"), ("train", "test"), ("val", "test")):
-        assert not (wide[part] & used[other]).any(), (
-            "the rows that a target looks ahead lie between two parts"
-        )
+        assert not (targets[part] & targets[other]).any()
+        assert not (inputs["train"] & targets[other]).any()
+        if rule == "scattered":
+            used = inputs[other] | targets[other]
+            assert not (wide[part] & used).any(), "the rows that a target looks ahead lie between two parts"
         shared = in_ranges(table, data.splits.rows[part]) & in_ranges(table, data.splits.rows[other])
         assert not shared.any()
 

@@ -106,7 +106,7 @@ def test_sp500_is_the_real_series():
     [
         ({"features": "a50"}, "a20 alone, got 'a50'"),
         ({"task": "regression"}, "valid: binary"),
-        ({"context_length": 800}, "4,832 rows leave no val window"),
+        ({"context_length": 3400}, "4,832 rows leave no train window"),
         ({"split": "random"}, "unknown split 'random'"),
     ],
 )

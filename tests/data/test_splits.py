@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo.data.base import DataRequest, Table
-from hpo.data.splits import split, window_ends
+from hpo.data.splits import rows_needed, split
 
 PARTS = ("train", "val", "test")
 RULES = ("contiguous", "scattered", "walk-forward")
@@ -40,12 +40,14 @@ def divide(name, n_rows, context_length, horizon, segments, **request):
     return split(name, table, DataRequest(context_length=context_length, horizon=horizon, **request))
 
 
-def touched(ends, context_length, horizon):
-    """All rows that windows read or whose values their targets look at."""
-    rows = set()
-    for end in ends:
-        rows |= set(range(end - context_length + 1, end + horizon + 1))
-    return rows
+def read(ends, context_length):
+    """All rows that windows read."""
+    return {row for end in ends for row in range(end - context_length + 1, end + 1)}
+
+
+def looked_at(ends, horizon):
+    """All rows whose values the targets of windows are made of."""
+    return {row for end in ends for row in range(end + 1, end + horizon + 1)}
 
 
 @st.composite
@@ -65,25 +67,40 @@ def attempt(name, n_rows, context_length, horizon, pieces):
 
 @pytest.mark.parametrize("name", RULES)
 @given(rows=segments(), context_length=st.integers(1, 40), horizon=st.integers(1, 12))
-def test_no_two_parts_share_a_row_edges_are_purged_and_no_window_crosses_a_gap(
-    name, rows, context_length, horizon
-):
+def test_targets_are_held_out_and_no_window_crosses_a_gap(name, rows, context_length, horizon):
     n_rows, pieces = rows
     splits = attempt(name, n_rows, context_length, horizon, pieces)
     if isinstance(splits, str):
         assert f"{n_rows:,}" in splits
         return
-    used = {part: touched(getattr(splits, part), context_length, horizon) for part in PARTS}
-    assert all(min(r) >= 0 and max(r) < n_rows for r in used.values())
+    inputs = {part: read(getattr(splits, part), context_length) for part in PARTS}
+    targets = {part: looked_at(getattr(splits, part), horizon) for part in PARTS}
     for part, other in (("train", "val"), ("val", "test"), ("train", "test")):
-        near = {row + step for row in used[part] for step in range(-horizon, horizon + 1)}
-        assert not near & used[other], "at least `horizon` rows lie between two parts"
+        assert not targets[part] & targets[other]
+    for held_out in ("val", "test"):
+        assert not inputs["train"] & targets[held_out], "a network never reads what it is tested on"
+    if name == "scattered":
+        for part, other in (("train", "val"), ("val", "test"), ("train", "test")):
+            wide = {r + s for r in inputs[part] | targets[part] for s in range(-horizon, horizon + 1)}
+            assert not wide & (inputs[other] | targets[other]), "whole windows, and a horizon between them"
     for part in PARTS:
         inside = {row for start, stop in splits.rows[part] for row in range(start, stop)}
-        assert used[part] <= inside
+        assert targets[part] <= inside
+        assert part != "train" or inputs[part] <= inside
         for end in getattr(splits, part):
             first, last = end - context_length + 1, end + horizon
             assert any(start <= first and last < stop for start, stop in pieces)
+
+
+@given(n_rows=st.integers(30, 400), context_length=st.integers(1, 40), horizon=st.integers(1, 12))
+def test_every_target_of_validation_is_forecast_however_long_the_context(n_rows, context_length, horizon):
+    splits = attempt("contiguous", n_rows, context_length, horizon, ((0, n_rows),))
+    if isinstance(splits, str):
+        assert n_rows < rows_needed(context_length, horizon)
+        return
+    for part in ("val", "test"):
+        ((start, stop),) = splits.rows[part]
+        assert looked_at(getattr(splits, part), horizon) == set(range(start, stop))
 
 
 @given(n_rows=st.integers(1, 20_000), context_length=st.integers(1, 60), horizon=st.integers(1, 20))
@@ -114,12 +131,39 @@ def test_shares_are_seventy_fifteen_fifteen(name):
 def test_contiguous_is_in_time_order():
     splits = divide("contiguous", 4832, 80, 1, ((0, 4832),))
     assert splits.train[-1] < splits.val[0] < splits.val[-1] < splits.test[0]
-    assert len(splits.train) == 3382 - 80
+    assert (len(splits.train), len(splits.val), len(splits.test)) == (3382 - 80, 725, 725)
 
 
-def test_window_ends_by_hand():
-    np.testing.assert_array_equal(window_ends([(0, 6), (10, 14)], 3, 1), [2, 3, 4, 12])
-    assert len(window_ends([(0, 3)], 3, 1)) == 0
+def test_windows_by_hand():
+    splits = divide("contiguous", 100, 10, 3, ((0, 75), (75, 100)))
+    np.testing.assert_array_equal(splits.train, np.arange(9, 67))
+    # The first validation window ends where training does; the gap at row 75 cuts one off, and begins anew.
+    np.testing.assert_array_equal(splits.val, np.arange(69, 72))
+    np.testing.assert_array_equal(splits.test, np.arange(84, 97))
+    assert splits.rows == {"train": ((0, 70),), "val": ((70, 75),), "test": ((85, 100),)}
+
+
+def test_labels_stand_at_the_row_that_forecasts_them():
+    table = replace(make_table(100, ((0, 100),)), target_offsets=(0,), task="binary")
+    splits = split("contiguous", table, DataRequest(context_length=10, horizon=3))
+    assert (splits.train[-1], splits.val[0], splits.val[-1], splits.test[0]) == (66, 70, 81, 85)
+
+
+def test_a_short_monthly_series_with_a_horizon_of_a_year():
+    splits = divide("contiguous", 144, 24, 12, ((0, 144),))
+    assert (len(splits.train), len(splits.val), len(splits.test)) == (66, 10, 11)
+
+
+@pytest.mark.parametrize(("context_length", "n_blocks"), [(80, 1), (48, 2), (47, 3), (20, 6)])
+def test_scattered_parts_of_few_blocks_are_warned_of_with_a_way_out(context_length, n_blocks):
+    splits = divide("scattered", 4832, context_length, 1, ((0, 4832),))
+    assert len(splits.rows["val"]) == n_blocks
+    if n_blocks >= 3:
+        assert splits.warnings == ()
+        return
+    (warning,) = splits.warnings
+    assert "a context of at most 47, or a contiguous split" in warning
+    assert ("one chunk " if n_blocks == 1 else "2 chunks ") in warning
 
 
 def test_an_unknown_split_names_the_nearest():
@@ -131,8 +175,8 @@ def test_groups_are_cut_at_the_same_moments():
     table = make_table(300, ((0, 100), (100, 200), (200, 300)), groups=[100, 100, 100])
     splits = split("contiguous", table, DataRequest(context_length=3, horizon=2))
     assert splits.rows["train"] == ((0, 70), (100, 170), (200, 270))
-    assert splits.rows["val"] == ((72, 85), (172, 185), (272, 285))
-    assert splits.rows["test"] == ((87, 100), (187, 200), (287, 300))
+    assert splits.rows["val"] == ((70, 85), (170, 185), (270, 285))
+    assert splits.rows["test"] == ((85, 100), (185, 200), (285, 300))
     hours = table.timestamps
     assert hours[splits.train].max() < hours[splits.val].min() < hours[splits.test].min()
 
@@ -172,7 +216,7 @@ def test_years(start, years, val, test):
     splits = split("year", table, DataRequest(context_length=24, horizon=6))
     for part, year in (("val", val), ("test", test)):
         ((first, _),) = splits.rows[part]
-        assert str(table.timestamps[first]).startswith(f"{year}-01-01T06")
+        assert str(table.timestamps[first]).startswith(f"{year}-01-01T00")
     ((_, train_stop),) = splits.rows["train"]
     assert str(table.timestamps[train_stop]).startswith(f"{val}-01-01T00")
     assert splits.rows["test"][0][1] == n_rows
@@ -189,8 +233,8 @@ def test_folds_by_hand():
     for fold in range(5):
         splits = divide("walk-forward", 1000, 3, 2, ((0, 1000),), fold=fold)
         assert splits.rows["train"] == ((0, round(850 * (fold + 1) / 6)),)
-        assert splits.rows["val"] == ((edges[fold + 1][0] + 2, edges[fold + 1][1]),)
-        assert splits.rows["test"] == ((852, 1000),)
+        assert splits.rows["val"] == (edges[fold + 1],)
+        assert splits.rows["test"] == ((850, 1000),)
     last = divide("walk-forward", 1000, 3, 2, ((0, 1000),))
     np.testing.assert_array_equal(last.train, splits.train)
 
@@ -201,11 +245,12 @@ def test_there_is_no_such_fold(fold, n_folds):
         divide("walk-forward", 1000, 3, 2, ((0, 1000),), fold=fold, n_folds=n_folds)
 
 
-def test_the_official_parts_are_purged():
+def test_the_official_parts_are_whole():
     official = {"train": ((0, 60),), "val": ((60, 80),), "test": ((80, 100),)}
     table = make_table(100, ((0, 100),), official=official)
     splits = split("official", table, DataRequest(context_length=4, horizon=3))
-    assert splits.rows == {"train": ((0, 60),), "val": ((63, 80),), "test": ((83, 100),)}
+    assert splits.rows == official
+    assert [len(getattr(splits, part)) for part in PARTS] == [54, 18, 18]
     with pytest.raises(ValueError, match="no official split"):
         divide("official", 100, 4, 3, ((0, 100),))
 
@@ -216,7 +261,7 @@ def test_windows_end_where_they_may():
     table = make_table(100, ((0, 100),), usable=usable)
     splits = split("contiguous", table, DataRequest(context_length=4, horizon=3))
     np.testing.assert_array_equal(splits.train, np.arange(5, 67, 5))
-    np.testing.assert_array_equal(splits.val, [80])
-    np.testing.assert_array_equal(splits.test, [95])
+    np.testing.assert_array_equal(splits.val, [70, 75, 80])
+    np.testing.assert_array_equal(splits.test, [85, 90, 95])
     with pytest.raises(ValueError, match="leave no train window"):
         split("contiguous", replace(table, usable=~usable & usable), DataRequest(context_length=4, horizon=3))

@@ -415,12 +415,13 @@ def test_ett_has_no_gaps_and_trains_12_months_validates_4_and_tests_4(raw, name,
     data = prepare(name, DataRequest(context_length=96, horizon=horizon))
     assert data.table.segments == ((0, 17_420 * rows_an_hour),)
     assert (frame["OT"].to_numpy() == column(data.table, "OT")).all()
-    # The first rows of validation and test are left out: the targets of the part before look at them.
     assert data.splits.rows == {
         "train": ((0, 12 * month),),
-        "val": ((12 * month + horizon, 16 * month),),
-        "test": ((16 * month + horizon, 20 * month),),
+        "val": ((12 * month, 16 * month),),
+        "test": ((16 * month, 20 * month),),
     }
+    # As in the literature: every row of a part is a target, windows reach back for their inputs.
+    assert len(data.splits.val) == len(data.splits.test) == 4 * month - horizon + 1
     starts = [str(times[part * month]) for part in (0, 12, 16, 20)]
     assert starts == [f"{day} 00:00:00" for day in ("2016-07-01", "2017-06-26", "2017-10-24", "2018-02-21")]
 

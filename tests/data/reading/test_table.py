@@ -199,7 +199,7 @@ BAD = {
         {},
         r"'wind' holds infinity, first in row 2; give --missing inf,-inf",
     ),
-    "too few rows": (lambda: frame().head(40), {}, r"40 rows leave no val window of 10 .* about 108 rows"),
+    "too few rows": (lambda: frame().head(18), {}, r"18 rows leave no val window of 10 .* about 28 rows"),
     "only a time": (lambda: frame()[["date"]], {}, r"no column of numbers beside date"),
     "not binary": (frame, {"task": "binary"}, r"a binary target holds 0 and 1 alone"),
     "header only": (lambda: frame().head(0), {}, r"header of 3 columns and no rows"),
