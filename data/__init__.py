@@ -88,8 +88,11 @@ def _assemble(
     target_mean, target_std = np.zeros(n_targets), np.ones(n_targets)
     if not loaded.leaks:
         mean, std = scaling.fit(loaded.features, splits.rows["train"])
+        # Of what it does later nothing was learnt, and there is no unit to see it in.
+        std[std == 0] = scaling.SILENT
         if loaded.task == "regression":
             target_mean, target_std = scaling.fit(loaded.target_values, splits.rows["train"])
+            target_std[target_std == 0] = 1.0
     return ForecastData(
         name=name,
         context_length=request.context_length,

@@ -235,11 +235,12 @@ class ForecastData:
         features: Scaled inputs, float32, shape (T, C).
         target_values: Scaled targets, float32, shape (T, K); labels stay as they are.
         target_mean: Subtracted from the targets, shape (K,); zeros for labels.
-        target_std: Divided out of the targets, shape (K,); ones for labels.
+        target_std: Divided out of the targets, shape (K,); ones for labels and for constants.
         table: Where all this comes from, unscaled.
         splits: Train, validation and test windows.
         feature_mean: Subtracted from the features, from training rows only, shape (C,).
-        feature_std: Divided out of the features, from training rows only, shape (C,).
+        feature_std: Divided out of the features, from training rows only, shape (C,); so large that nothing
+            is left of a feature that is constant over them.
     """
 
     name: str

@@ -1,4 +1,6 @@
-"""Standardisation by training rows alone. Column by column, so that a long table is never held twice.
+"""Standardisation by training rows alone, in float64, whatever the values' unit and offset.
+
+Column by column, so that a long table is never held twice.
 
 Legend: T rows, C channels.
 """
@@ -13,6 +15,13 @@ from .base import RowRange
 Array = npt.NDArray[np.float64]
 
 
+ROUNDING = 1e-12
+"""A column that spreads less than this share of its mean over some rows is constant there, but for rounding."""
+
+SILENT = float(np.finfo(np.float64).max)
+"""Divided by it, whatever a column does is 0."""
+
+
 def fit(values: Array, ranges: Sequence[RowRange]) -> tuple[Array, Array]:
     """Mean and standard deviation of each column over some row ranges.
 
@@ -21,14 +30,14 @@ def fit(values: Array, ranges: Sequence[RowRange]) -> tuple[Array, Array]:
         ranges: The rows that training windows may read.
 
     Returns:
-        Mean and standard deviation, each (C,); a column constant over those rows has 1 for the latter.
+        Mean and standard deviation, each (C,); the latter is 0 where a column is constant over those rows.
     """
     mean, std = np.empty(values.shape[1]), np.empty(values.shape[1])
     for j in range(values.shape[1]):
         column = np.concatenate([values[start:stop, j] for start, stop in ranges], dtype=np.float64)
         known = column[~np.isnan(column)]
-        mean[j], std[j] = (known.mean(), known.std()) if len(known) else (0.0, 1.0)
-    return mean, np.where(std > 1e-12 * np.maximum(1.0, np.abs(mean)), std, 1.0)
+        mean[j], std[j] = (known.mean(), known.std()) if len(known) else (0.0, 0.0)
+    return mean, np.where(std > ROUNDING * np.abs(mean), std, 0.0)
 
 
 def apply(values: Array, mean: Array, std: Array) -> npt.NDArray[np.float32]:

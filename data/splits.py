@@ -6,8 +6,8 @@ so no two parts share one. A training window's inputs lie there, too. A validati
 inputs from before its part: they are known when the forecast is made. No window crosses from one group to
 another, or over a gap.
 
-Scattered parts stand between training rows on both sides, so there whole windows are held out, and at each cut
-the rows that a target looks ahead are left out.
+Scattered parts stand between training rows on both sides, so there whole windows are held out, and at each
+cut the rows that a target looks ahead are left out.
 
 Several groups (stations, stores) are cut at the same moments, so that no group's training rows stand beside
 another's validation rows in time.

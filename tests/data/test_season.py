@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hpo.data.season import seasonal_period
 
@@ -34,3 +36,22 @@ def test_too_short_or_constant():
     assert seasonal_period(wave(24, 60), "hour") is None
     assert seasonal_period(np.full(500, 3.0), "hour") is None
     assert seasonal_period(np.arange(500.0), "hour") is None
+
+
+@given(
+    exponent=st.integers(-12, 12),
+    offset=st.floats(-1e6, 1e6),
+    period=st.sampled_from([7, 24, 37]),
+    noise=st.sampled_from([0.1, 0.3, 3.0]),
+    frequency=st.sampled_from(["hour", "irregular"]),
+)
+def test_the_season_has_no_unit(exponent, offset, period, noise, frequency):
+    values = wave(period, 1200, noise=noise, slope=0.002)
+    other = (values + offset * values.std()) * 10.0**exponent
+    assert seasonal_period(other, frequency) == seasonal_period(values, frequency)
+
+
+@pytest.mark.parametrize("factor", [1e-12, 1.0, 1e12])
+def test_a_constant_or_a_line_repeats_nothing_in_any_unit(factor):
+    assert seasonal_period(np.full(500, 0.1) * factor, "hour") is None
+    assert seasonal_period((np.arange(500.0) + 1e6) * factor, "irregular") is None
