@@ -16,7 +16,7 @@ Array = npt.NDArray[np.float64]
 
 
 ROUNDING = 1e-12
-"""A column that spreads less than this share of its mean over some rows is constant there, but for rounding."""
+"""A column that spreads by a smaller share of its mean is constant, but for rounding."""
 
 SILENT = float(np.finfo(np.float64).max)
 """Divided by it, whatever a column does is 0."""

@@ -202,6 +202,13 @@ def _fold(data: ForecastData, scorer: Scorer) -> Fold:
     )
 
 
+def _least_improvement(context: StudyContext) -> float:
+    """The least improvement that counts, in the objective's own values; min_delta is a share."""
+    references, objective = context.references, context.config.objective
+    score = objective.score(references.metrics[references.naive])
+    return 0.0 if score is None else objective.step(context.config.training.min_delta, score)
+
+
 def make_job(context: StudyContext, record: TrialRecord, beats: float | None) -> Job:
     """The job of a trial, from its intent record; its weights are kept if its value betters ``beats``."""
     config, table = context.config, context.data.table
@@ -222,7 +229,7 @@ def make_job(context: StudyContext, record: TrialRecord, beats: float | None) ->
             micro_batch=record.training.micro_batch,
             epochs=record.training.epochs_planned,
             patience=config.training.patience,
-            min_delta=config.training.min_delta,
+            min_delta=_least_improvement(context),
             clip_norm=config.training.clip_norm,
             precision=record.training.precision,
             seed=record.seed,

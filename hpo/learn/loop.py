@@ -24,7 +24,7 @@ from hpo.trial.events import EpochResult
 
 
 class DivergedError(ArithmeticError):
-    """A loss that is no longer a finite number."""
+    """A loss or a gradient that is no longer a finite number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +133,7 @@ def train(
         between_epochs: Called after each epoch that another follows.
 
     Raises:
-        DivergedError: A loss or score is not finite. What came before was reported.
+        DivergedError: A loss, a gradient or a score is not finite. What came before was reported.
     """
     progress, settings = training.progress, training.settings
     while progress.epoch <= settings.epochs:
@@ -253,6 +253,8 @@ def _step(
         # A micro-batch counts by its share, so that any split of the batch gives the same gradient.
         (value * (len(part) / len(chosen))).backward()
         total += summed
-    nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
+    norm = nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm).item()
+    if not math.isfinite(norm):
+        raise DivergedError(f"gradient norm {norm}")
     optimizer.step()
     return total

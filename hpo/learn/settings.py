@@ -20,7 +20,7 @@ class TrainSettings:
         micro_batch: At most so many windows are held at once; their gradients accumulate.
         epochs: At most so many passes.
         patience: Stop after so many epochs without an improvement of min_delta.
-        min_delta: The least improvement of the score that counts.
+        min_delta: The least improvement that counts, in values of what the best epoch goes by.
         clip_norm: Gradients are clipped to this norm.
         precision: "bf16" runs under autocast, "fp32" does not.
         seed: Of the data order.

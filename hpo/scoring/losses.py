@@ -27,6 +27,9 @@ LossFunction: TypeAlias = "Callable[[Tensor, Tensor], Tensor]"
 Targets are (B, O), those of a multi-class task (B, 1): the index of the class.
 """
 
+_LEAST_MISSING = 1e-12
+"""The focal loss takes no probability to be nearer to 1."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LossSettings:
@@ -81,7 +84,9 @@ def focal_loss(logits: Tensor, targets: Tensor, gamma: float, alpha: float | Non
     from torch.nn import functional
 
     cross_entropy = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-    loss = cross_entropy * (1.0 - torch.exp(-cross_entropy)) ** gamma
+    # Of a sure logit 1 - p_t rounds to 0, where the slope of a power below 1 is infinite.
+    missing = (-torch.expm1(-cross_entropy)).clamp_min(_LEAST_MISSING)
+    loss = cross_entropy * missing**gamma
     if alpha is not None:
         loss = loss * (alpha * targets + (1.0 - alpha) * (1.0 - targets))
     return loss.mean()

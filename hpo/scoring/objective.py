@@ -81,6 +81,15 @@ class Objective(BaseModel):
         skill = 1.0 - left / missing if missing > 0 else math.nan
         return skill if math.isfinite(skill) else None
 
+    def step(self, skill: float, reference: float) -> float:
+        """What a gain of so much skill is in the objective's own values.
+
+        A likelihood has no skill; its nats tell ratios as they are.
+        """
+        if self.perfect is None:
+            return skill
+        return skill * max(0.0, self.sign * (reference - self.perfect))
+
 
 def make_objective(name: str) -> Objective:
     """The objective of that name.

@@ -60,7 +60,12 @@ class TrainingSection(Section):
         1.0, gt=0, le=1e6, description="what a positive counts in the loss bce, a negative being 1"
     )
     patience: int = Field(10, ge=1, description="epochs without improvement before a trial stops early")
-    min_delta: float = Field(0.001, ge=0, description="the least improvement that counts")
+    min_delta: float = Field(
+        0.001,
+        ge=0,
+        description="the least improvement that counts, as a share of what the best naive forecast's score "
+        "lacks to a perfect one",
+    )
     clip_norm: float = Field(1.0, gt=0, description="gradients are clipped to this norm")
     micro_batch: int | None = Field(
         None,

@@ -6,7 +6,6 @@ from hypothesis.extra import numpy as hnp
 
 from hpo.data import scaling
 
-
 NUMBERS = st.floats(-1e6, 1e6).map(lambda x: x if abs(x) > 1e-100 else 0.0)  # squares are numbers, too
 
 

@@ -182,6 +182,33 @@ def test_a_loss_that_is_not_finite_ends_it_at_once(bad):
     assert model.calls == 3
 
 
+def test_a_gradient_that_is_no_number_ends_it_before_the_step():
+    model = make_model()
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+
+    class Kinked(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return gradient * float("nan")
+
+    class Broken(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = model
+
+        def forward(self, x):
+            return Kinked.apply(self.inner(x))
+
+    with pytest.raises(DivergedError, match="gradient norm nan"):
+        run(model=Broken())
+    for parameter, was in zip(model.parameters(), before, strict=True):
+        torch.testing.assert_close(parameter, was)
+
+
 def test_weight_decay_acts_on_matrices_alone():
     torch.manual_seed(0)
     model = make_model()

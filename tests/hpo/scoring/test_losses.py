@@ -21,6 +21,28 @@ def test_focal_without_focus_is_cross_entropy():
     torch.testing.assert_close(focal_loss(LOGITS, LABELS, 0.0, None), log_loss(LOGITS, LABELS))
 
 
+@pytest.mark.parametrize("gamma", [0.0, 0.25, 0.5, 0.99, 1.0, 2.0])
+@pytest.mark.parametrize("logit", [0.0, 17.0, 18.0, 30.0, 104.0, 1e4])
+def test_focal_has_a_gradient_however_sure_the_logit(gamma, logit):
+    logits = torch.tensor([[logit], [-logit], [-logit]], requires_grad=True)
+    loss = focal_loss(logits, LABELS, gamma, None)
+    loss.backward()
+    assert loss.isfinite()
+    assert logits.grad.isfinite().all()
+    assert (logits.grad.sign() * torch.tensor([[1.0], [-1.0], [-1.0]]) <= 0).all(), (
+        "never away from the label"
+    )
+
+
+@pytest.mark.parametrize("logit", [-9.0, 0.0, 3.0, 12.0])
+def test_focal_below_one_has_the_slope_of_its_formula(logit):
+    label = torch.ones(1, 1, dtype=torch.float64)
+    at = torch.tensor([[logit]], requires_grad=True, dtype=torch.float64)
+    focal_loss(at, label, 0.5, None).backward()
+    high, low = (focal_loss(at.detach() + step, label, 0.5, None).item() for step in (1e-5, -1e-5))
+    assert at.grad.item() == pytest.approx((high - low) / 2e-5, rel=1e-4)
+
+
 @pytest.mark.parametrize(("name", "expected"), [("mse", (1 + 1 + 0.09) / 3), ("mae", 2.3 / 3)])
 def test_regression_losses_by_hand(name, expected):
     value = REGRESSION.loss(LossSettings(name=name))(LOGITS, LABELS)
