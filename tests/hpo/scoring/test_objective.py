@@ -34,6 +34,20 @@ def test_better_has_one_meaning(name, value, reference):
         assert (objective.skill(value, reference) > 0) == better
 
 
+@given(st.sampled_from(OBJECTIVES), st.floats(0.01, 0.98), st.floats(0.001, 0.5))
+def test_a_step_is_a_gain_of_skill_in_the_objectives_values(name, reference, gain):
+    objective = make_objective(name)
+    better = reference - objective.sign * objective.step(gain, reference)
+    if objective.perfect is not None:
+        assert objective.skill(better, reference) == pytest.approx(gain)
+
+
+def test_a_step_of_a_likelihood_is_in_nats_and_of_a_perfect_reference_nothing():
+    assert make_objective("nll").step(0.001, -3.0) == 0.001
+    assert LOSS.step(0.001, 0.0) == 0.0
+    assert AUC.step(0.001, 1.0) == 0.0
+
+
 def test_what_it_is_among_the_metrics():
     assert LOSS.score({"auc": 0.7, "log_loss": 0.5}) == 0.5
     assert LOSS.score({"mse": 0.3, "mae": 0.4}) == 0.3
