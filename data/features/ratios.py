@@ -33,13 +33,11 @@ def _span(bars: Bars, n: int) -> pd.Series:
 
 
 def _log(ratio: pd.Series) -> pd.Series:
-    logarithm: pd.Series = np.log(ratio.clip(lower=LEAST))
-    return logarithm
+    return pd.Series(np.log(ratio.clip(lower=LEAST)))
 
 
 def _change(bars: Bars, n: int) -> pd.Series:
-    change: pd.Series = np.log(bars[2]).diff(n).fillna(0.0)
-    return change
+    return pd.Series(np.log(bars[2])).diff(n).fillna(0.0)
 
 
 RATIOS: dict[str, Callable[[Bars], pd.Series]] = {
@@ -53,7 +51,7 @@ RATIOS: dict[str, Callable[[Bars], pd.Series]] = {
     "volatility of 20 rows": lambda b: _log(_change(b, 1).rolling(20, min_periods=1).std().fillna(0.0)),
     "volatility of 60 rows": lambda b: _log(_change(b, 1).rolling(60, min_periods=1).std().fillna(0.0)),
     "place in the range": lambda b: ((b[2] - b[1]) / (b[0] - b[1])).where(b[0] > b[1], 0.5),
-    "below the highest of 60 rows": lambda b: np.log(b[2] / b[2].rolling(60, min_periods=1).max()),
+    "below the highest of 60 rows": lambda b: _log(b[2] / b[2].rolling(60, min_periods=1).max()),
 }
 """The first two, the average true range and the range of five rows, tell most of how far prices go next."""
 

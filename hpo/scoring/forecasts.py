@@ -68,6 +68,11 @@ class BinaryForecast:
         return np.where(self.predicted, self.p, 1 - self.p)
 
     @property
+    def losses(self) -> Array:
+        """The log-loss of each window in nats, (N,)."""
+        return np.asarray(-np.log(np.where(self.labels == 1, self.p, 1 - self.p)))
+
+    @property
     def squares(self) -> Array:
         """Squared errors of the probabilities, (N,)."""
         return np.asarray((self.p - self.labels) ** 2)
@@ -111,6 +116,11 @@ class ClassForecast:
         return np.asarray(self.p.max(axis=1))
 
     @property
+    def losses(self) -> Array:
+        """The log-loss of each window in nats, (N,)."""
+        return np.asarray(-np.log(self.p[np.arange(len(self.p)), self.labels.astype(np.int64)]))
+
+    @property
     def squares(self) -> Array:
         """Squared errors of the probabilities, summed over classes, (N,)."""
         return np.asarray(((self.p - (self.labels[:, None] == self.classes)) ** 2).sum(axis=1))
@@ -135,6 +145,11 @@ class RegressionForecast:
     targets: Array
     last: Array
     scale: Scale
+
+    @property
+    def losses(self) -> Array:
+        """The mean squared error of each window in scaled units, (N,)."""
+        return np.asarray(((self.forecast - self.targets) ** 2).mean(axis=1))
 
     @property
     def forecast(self) -> Array:

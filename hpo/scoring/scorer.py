@@ -40,6 +40,11 @@ class Scorer:
         values = {metric.name: metric.of(forecast) for metric in self.task.metrics}
         return {name: value for name, value in values.items() if value is not None and np.isfinite(value)}
 
+    def losses(self, outputs: Array, targets: Array) -> Array:
+        """The proper score of each window, (N,), whose mean is that of all; arguments as above."""
+        last = np.full((len(targets), 1), np.nan)  # no proper score asks from where a forecast starts
+        return np.asarray(self.task.read(outputs, targets, last, self.scale).losses)
+
     def confusion(self, outputs: Array, targets: Array) -> dict[str, Any] | None:
         """Counts at probability 0.5, or of the likeliest class; None for a regression."""
         if self.task.confusion is None:

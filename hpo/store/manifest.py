@@ -49,11 +49,7 @@ def write_manifest(
             "split": {name: part.model_dump() for name, part in parts.items()},
             "hardware": describe(),
             "seed": seed,
-            "references": {
-                "folds": references.by_fold,
-                "naive": references.naive,
-                "season": references.season,
-            },
+            "references": references.stored(),
             "test_part_uses": 0,
             "runs": [],
         }
@@ -68,7 +64,7 @@ def stored_references(files: ExperimentFiles, folds: Sequence[ForecastData], tas
         return None
     known = manifest["references"]
     try:
-        return restore_references(folds, task, known["folds"], known["naive"], known["season"])
+        return restore_references(folds, task, known)
     except KeyError:  # written by another version
         return None
 

@@ -9,7 +9,6 @@ Legend: N windows, S steps ahead, K target columns, M outputs, P inputs, R rows 
 """
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from hpo.data.base import ForecastData
 from hpo.data.features.ratios import price_ratios
 from hpo.scoring.references.windows import (
     Array,
+    OutOfTimeError,
     Rows,
     has_past,
     in_order,
@@ -28,6 +28,7 @@ from hpo.scoring.references.windows import (
     statistics,
     targets,
 )
+from hpo.scoring.scorer import Scorer
 
 MAX_MODELS = 24
 
@@ -66,23 +67,14 @@ _SETTINGS: dict[str, Any] = {
 }
 
 Floats = npt.NDArray[np.float32]
-Losses = Callable[[Array, Array], Array]
-"""The proper score of each window, from outputs and targets."""
 
 
-class OutOfTimeError(Exception):
-    """The deadline passed."""
-
-
-def forecast(
-    data: ForecastData, season: int | None, losses: Losses, deadline: float
-) -> tuple[Array, str] | None:
+def forecast(data: ForecastData, scorer: Scorer, deadline: float) -> tuple[Array, str] | None:
     """The forecast of the validation windows, (N, M), and how it was fitted, in words.
 
     Args:
         data: The data.
-        season: Rows in a season; None where nothing repeats.
-        losses: Of labels; numbers are judged by their squared errors.
+        scorer: Of the task.
         deadline: When it must have ended, by ``time.monotonic``.
 
     Returns:
@@ -92,7 +84,7 @@ def forecast(
         OutOfTimeError: It would not end by then.
     """
     train = in_order(data, data.splits.train)
-    problem = _Numbers(data, season) if data.table.task == "regression" else _Labels(data, losses)
+    problem = _Labels(data, scorer) if scorer.task.classifies else _Numbers(data, scorer.season)
     n_inputs = problem.rows(train[:1])[0].shape[1]
     n_windows = max(1, min(MAX_ROWS, MAX_VALUES // n_inputs) // problem.rows_a_window)
     train = train[:: -(-len(train) // n_windows)]
@@ -150,9 +142,9 @@ class _Labels:
 
     rows_a_window = 1
 
-    def __init__(self, data: ForecastData, losses: Losses) -> None:
+    def __init__(self, data: ForecastData, scorer: Scorer) -> None:
         self._data = data
-        self._losses = losses
+        self._scorer = scorer
         self._ratios = price_ratios(data.table)
 
     def can_learn(self, ends: Rows) -> bool:
@@ -171,7 +163,7 @@ class _Labels:
 
     def error(self, outputs: Array, aims: Array) -> float:
         """What the number of trees is chosen by."""
-        return float(self._losses(outputs, aims).mean())
+        return float(self._scorer.losses(outputs, aims).mean())
 
     def forecast(self, models: list[Any], ends: Rows) -> Array:
         """Logits, (N, M)."""
@@ -253,7 +245,7 @@ class _Numbers:
         """What each step was a season ago, relative to the last value, (N, S, K); zeros without a season."""
         if self._season is None or not has_past(self._data):
             return np.zeros((len(ends), len(self._steps), self._n_targets), dtype=np.float32)
-        ago = past(self._data, ends, self._season, self._steps) - lagged(self._data, ends, [0])
+        ago: Array = past(self._data, ends, self._season, self._steps) - lagged(self._data, ends, [0])
         return ago.astype(np.float32)
 
     def _best_base(self) -> int | None:

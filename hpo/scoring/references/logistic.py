@@ -26,6 +26,7 @@ from hpo.scoring.references.windows import (
     weights_of,
     window,
 )
+from hpo.scoring.scorer import Scorer
 
 PENALTIES = tuple(10.0**exponent for exponent in range(0, 6))
 """Of the squares of weights, beside the sum of log-losses over windows."""
@@ -44,15 +45,10 @@ SHARPNESS = 32
 Read = Callable[[Rows], Array]
 
 
-def forecast(data: ForecastData, losses: Callable[[Array, Array], Array]) -> tuple[Array, str] | None:
+def forecast(data: ForecastData, scorer: Scorer) -> tuple[Array, str] | None:
     """The logits of the validation windows, (N, O), and how they were fitted, in words.
 
-    Args:
-        data: The data.
-        losses: The log-loss of each window, from logits (N, O) and targets (N, 1).
-
-    Returns:
-        None where the training part lacks a class.
+    None where the training part lacks a class.
     """
     n_inputs = min(MAX_INPUTS, data.context_length * data.features.shape[1])
     train = in_order(data, data.splits.train, max(50, MAX_VALUES // n_inputs))
@@ -70,17 +66,17 @@ def forecast(data: ForecastData, losses: Callable[[Array, Array], Array]) -> tup
         for known, after in origins:
             labels = data.targets_at(after).astype(np.float64)
             for j, model in enumerate(_models(read, data, known)):
-                errors[j] += losses(model(after), labels).mean() / len(origins)
+                errors[j] += scorer.losses(model(after), labels).mean() / len(origins)
         j = int(np.argmin(errors)) if origins else len(PENALTIES) - 1
         found.append((f"{name}, penalty {PENALTIES[j]:g}", float(errors[j]), read, j))
-    total, words = 0.0, []
+    total, words = np.zeros(()), []
     for (name, _, read, j), weight in zip(
         found, weights_of([error for _, error, *_ in found], SHARPNESS), strict=True
     ):
         if weight > 0:
             total = total + weight * _models(read, data, train, (PENALTIES[j],))[0](data.splits.val)
             words.append(f"{weight:.0%} {name}")
-    return np.asarray(total), "; ".join(words)
+    return total, "; ".join(words)
 
 
 def _ways(data: ForecastData) -> dict[str, Read]:
@@ -91,7 +87,7 @@ def _ways(data: ForecastData) -> dict[str, Read]:
     if n_rows > 1:
         name = "the window" if n_rows == data.context_length else f"the latest {n_rows} rows"
         ways[name] = lambda ends: window(data, ends, range(n_channels), n_rows).reshape(len(ends), -1)
-    if 1 < data.context_length and n_channels * len(STATISTICS) <= MAX_INPUTS:
+    if data.context_length > 1 and n_channels * len(STATISTICS) <= MAX_INPUTS:
         ways["statistics of the window"] = lambda ends: statistics(data, ends, range(n_channels))
     ratios = price_ratios(data.table)
     if ratios is not None:

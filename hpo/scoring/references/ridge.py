@@ -190,11 +190,11 @@ def _errors(
     origins: Sequence[tuple[int, Rows]],
     steps: Sequence[int],
 ) -> Array:
-    """Mean squared errors over all origins, (bases, penalties); as if the largest did best, if there are none."""
+    """Mean squared errors over all origins, (bases, penalties); without one the largest do best."""
     moments, done = Moments(), 0
     errors = np.zeros((len(inputs.bases), len(PENALTIES)))
     if not origins:
-        return errors + np.array(PENALTIES[::-1])
+        return np.asarray(errors + PENALTIES[::-1])
     for n_known, after in origins:
         for ends in _chunks(train[done:n_known]):
             moments.add(inputs.read(data, ends), _aims(data, inputs, ends, steps))

@@ -24,17 +24,21 @@ LEAST_WEIGHT = 0.01
 """Candidates of less are left out."""
 
 
+class OutOfTimeError(Exception):
+    """A reference would not be done by its deadline."""
+
+
 def has_past(data: ForecastData) -> bool:
     """Whether targets are values to come, of a series whose past is known."""
     return bool(data.table.target_channels) and min(data.table.target_offsets) >= 1
 
 
-def targets(data: ForecastData, ends: Rows, steps: Sequence[int]) -> Array:
+def targets(data: ForecastData, ends: Rows, steps: npt.ArrayLike) -> Array:
     """The targets so many rows ahead, (N, S, K)."""
-    return data.target_values[ends[:, None] + np.asarray(steps)].astype(np.float64)
+    return np.asarray(data.target_values[ends[:, None] + np.asarray(steps)], dtype=np.float64)
 
 
-def past(data: ForecastData, ends: Rows, season: int, steps: Sequence[int]) -> Array:
+def past(data: ForecastData, ends: Rows, season: int, steps: npt.ArrayLike) -> Array:
     """Each step's value one or more whole seasons before, the latest that is known, (N, S, K).
 
     Season 1 is the last value. Seasons may reach back beyond the window, never beyond its end.
@@ -53,13 +57,13 @@ def lagged(data: ForecastData, ends: Rows, lags: npt.ArrayLike) -> Array:
     begin = begins[np.searchsorted(begins, ends, side="right") - 1]
     rows = ends[:, None] - np.asarray(lags)
     rows = np.where(rows >= begin[:, None], rows, ends[:, None])
-    return data.target_values[rows].astype(np.float64)
+    return np.asarray(data.target_values[rows], dtype=np.float64)
 
 
 def window(data: ForecastData, ends: Rows, channels: Sequence[int], n_rows: int) -> Array:
     """The latest rows of some channels, (N, rows, channels)."""
     rows = ends[:, None] + np.arange(1 - n_rows, 1)
-    return data.features[:, list(channels)][rows].astype(np.float64)
+    return np.asarray(data.features[rows[:, :, None], np.asarray(channels)], dtype=np.float64)
 
 
 STATISTICS = ("last", "std", "mean", "min", "max", "mean of the latest quarter")
