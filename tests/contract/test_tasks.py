@@ -130,6 +130,18 @@ def test_a_perfect_forecast_has_perfect_values_and_no_other_better_ones(task, da
     assert make_objective("val_loss").metric_in(best) == task.proper_score
 
 
+def test_the_losses_of_the_windows_have_the_proper_score_as_their_mean(task, data):
+    rng = np.random.default_rng(0)
+    targets = targets_of(data)
+    outputs = rng.normal(size=(len(targets), task.n_outputs(data)))
+    scorer = make_scorer(data, task, season=None)
+    losses = scorer.losses(outputs, targets)
+    assert losses.shape == (len(targets),)
+    assert losses.mean() == pytest.approx(metrics_of(task, data, outputs)[task.proper_score])
+    one = scorer.losses(outputs[3:4], targets[3:4])
+    assert one[0] == pytest.approx(losses[3]), "a window's loss is its own"
+
+
 def test_its_counts_are_what_a_record_holds(task, data):
     scorer = make_scorer(data, task, season=None)
     targets = targets_of(data)

@@ -183,8 +183,10 @@ class _Numbers:
         self._steps = np.array(data.table.target_offsets)
         self._n_targets = data.target_values.shape[1]
         self._together = len(self._steps) * self._n_targets > MAX_MODELS
-        shown = min(STEPS_A_WINDOW, len(self._steps)) * self._n_targets
-        self.rows_a_window = shown if self._together else len(self._steps) * self._n_targets
+        self._apart = -(-len(self._steps) // STEPS_A_WINDOW)
+        self._n_shown = -(-len(self._steps) // self._apart)
+        n_shown = self._n_shown if self._together else len(self._steps)
+        self.rows_a_window = n_shown * self._n_targets
         self._base = self._best_base()
 
     def can_learn(self, ends: Rows) -> bool:
@@ -204,8 +206,8 @@ class _Numbers:
         if not self._together:
             return self._inputs(ends), aims.reshape(len(ends), -1)
         # Each window shows every so-many-th step; the next window the steps after those.
-        apart = -(-len(self._steps) // STEPS_A_WINDOW)
-        shown = np.arange(len(ends))[:, None] % apart + apart * np.arange(len(self._steps) // apart)
+        first = np.arange(len(ends))[:, None] % self._apart
+        shown = (first + self._apart * np.arange(self._n_shown)) % len(self._steps)
         x = self._inputs_of_steps(ends, shown)
         return x, np.take_along_axis(aims, shown[:, :, None], axis=1).reshape(-1, 1)
 

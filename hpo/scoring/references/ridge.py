@@ -171,7 +171,8 @@ def _weighted(data: ForecastData, train: Rows, season: int | None) -> list[tuple
     origins, steps = rolling_origins(data, train), _judged(data)
     ways = [Inputs(False, False, None)]
     if has_past(data):
-        ways = [Inputs(own, relative, season) for own in (True, False) for relative in (True, False)]
+        owns = (True,) if data.features.shape[1] == 1 else (True, False)
+        ways = [Inputs(own, relative, season) for own in owns for relative in (True, False)]
     found = []
     for inputs in ways:
         errors = _errors(data, inputs, train, origins, steps)

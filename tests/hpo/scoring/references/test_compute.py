@@ -1,38 +1,17 @@
+import json
 import math
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy.stats import norm
-from sklearn.linear_model import Ridge
 
 from hpo.data import prepare, prepare_folds
 from hpo.data.base import DataRequest
 from hpo.errors import ConfigError
 from hpo.scoring.objective import make_objective
-from hpo.scoring.references import compute_references
+from hpo.scoring.references import Missing, compute_references, restore_references
 from hpo.scoring.task import BINARY, REGRESSION
-
-
-@pytest.fixture
-def hourly(tmp_path):
-    """Sixty days of a daily wave on a slope, with a little noise; a second channel that tells nothing."""
-    rng = np.random.default_rng(0)
-    hours = np.arange(60 * 24)
-    load = 50 + 10 * np.sin(2 * np.pi * hours / 24) + 0.01 * hours + rng.normal(0, 0.5, len(hours))
-    frame = pd.DataFrame(
-        {
-            "date": pd.date_range("2024-01-01", periods=len(hours), freq="h"),
-            "other": rng.normal(size=len(hours)),
-            "load": load,
-        }
-    )
-    path = tmp_path / "hourly.csv"
-    frame.to_csv(path, index=False)
-    request = DataRequest(context_length=48, horizon=30, path=path, target=("load",))
-    return load, prepare("hourly", request)
-
 
 LOSS = make_objective("val_loss")
 
@@ -71,23 +50,6 @@ def test_regression_references_against_loops(hourly):
     assert references.metrics["ridge"]["rmse"] < references.metrics["seasonal naive (24)"]["rmse"]
 
 
-def test_the_ridge_is_scikit_learns_on_the_same_window(hourly):
-    _, data = hourly
-
-    def window(ends):
-        return np.stack([data.features[e - 47 : e + 1].ravel() for e in ends])
-
-    scores = []
-    for alpha in (1e2, 1e3, 1e4, 1e5):
-        model = Ridge(alpha=alpha).fit(window(data.splits.train), data.targets_at(data.splits.train))
-        error = model.predict(window(data.splits.val)) - data.targets_at(data.splits.val)
-        scores.append(np.mean(error**2))
-    got = compute_references([data], REGRESSION, LOSS).metrics["ridge"]["mse"]
-    assert min(abs(got / score - 1) for score in scores) < 1e-3, (
-        "one of the strengths, fitted on all of train"
-    )
-
-
 def test_references_do_not_see_the_future(hourly):
     """Test rows and later validation rows may change; what is forecast for a window may not."""
     _, data = hourly
@@ -114,20 +76,71 @@ def test_one_class_alone_has_no_logistic_regression(sp500_data):
     values = np.where(np.isnan(sp500_data.target_values), np.nan, 0.0).astype(np.float32)
     references = compute_references([replace(sp500_data, target_values=values)], BINARY, LOSS)
     assert set(references.metrics) == {"base rate"}
+    (missing,) = references.missing
+    assert (missing.name, missing.why) == ("logistic regression", "the training part lacks a class")
     assert np.isfinite(references.metrics["base rate"]["log_loss"])
 
 
 def test_over_folds_they_are_means_and_the_season_is_that_of_the_first_training_part(hourly, tmp_path):
-    path = tmp_path / "hourly.csv"
+    path = tmp_path / "table.csv"
     request = DataRequest(context_length=24, horizon=6, path=path, target=("load",), n_folds=3)
-    folds = prepare_folds("hourly", request)
+    folds = prepare_folds("table", request)
     references = compute_references(folds, REGRESSION, LOSS)
     each = [compute_references([data], REGRESSION, LOSS) for data in folds]
     assert references.season == each[0].season == 24
     for name, scores in references.metrics.items():
         expected = np.mean([one.metrics[name]["mse"] for one in each])
         assert scores["mse"] == pytest.approx(expected)
-    assert len(references.scorers) == len(references.by_fold) == 3
+    assert len(references.scorers) == len(references.by_fold) == len(references.losses) == 3
+
+
+def test_each_knows_its_kind_and_the_loss_of_every_window(hourly, sp500_data):
+    _, data = hourly
+    for some, task, score in ((data, REGRESSION, "mse"), (sp500_data, BINARY, "log_loss")):
+        references = compute_references([some], task, LOSS)
+        fitted = {reference.name for reference in references.found if reference.kind == "fitted"}
+        assert fitted == {task.linear_name}
+        (losses,) = references.losses
+        assert set(losses) == set(references.metrics)
+        for name, values in losses.items():
+            assert values.shape == some.splits.val.shape
+            assert values.mean() == pytest.approx(references.metrics[name][score])
+
+
+def test_the_toughest_has_the_best_proper_score_whatever_the_objective(hourly):
+    _, data = hourly
+    for objective in (LOSS, make_objective("direction_accuracy")):
+        references = compute_references([data], REGRESSION, objective)
+        assert references.toughest == "ridge"
+        assert references.metrics["ridge"]["mse"] == min(row["mse"] for row in references.metrics.values())
+        assert references.naive != "ridge"
+
+
+def test_a_manifest_restores_them_but_for_the_losses(hourly):
+    _, data = hourly
+    computed = compute_references([data], REGRESSION, LOSS).with_more([Missing(name="AutoARIMA", why="late")])
+    stored = json.loads(json.dumps(computed.stored(), allow_nan=False))
+    restored = restore_references([data], REGRESSION, stored)
+    assert restored.metrics == computed.metrics
+    assert restored.stored() == computed.stored()
+    assert restored.missing == computed.missing
+    assert (restored.naive, restored.toughest, restored.season) == ("seasonal naive (24)", "ridge", 24)
+    assert restored.losses == ({},)
+    with pytest.raises(KeyError):
+        restore_references([data], REGRESSION, {"folds": [], "naive": "last value", "season": None})
+
+
+def test_what_comes_later_joins_or_replaces_them(hourly):
+    _, data = hourly
+    quick = compute_references([data], REGRESSION, LOSS)
+    late = quick.with_more([Missing(name="gradient boosting", why="not done after 60 s")])
+    assert [other.name for other in late.missing] == ["gradient boosting"]
+    ridge = next(reference for reference in quick.found if reference.name == "ridge")
+    better = replace(ridge, name="gradient boosting", metrics=({**ridge.metrics[0], "mse": 1e-6},))
+    done = late.with_more([better])
+    assert done.missing == ()
+    assert done.toughest == "gradient boosting"
+    assert quick.toughest == "ridge"
 
 
 def test_the_naive_forecast_is_the_best_by_the_objective(sp500_data, hourly):
@@ -135,7 +148,7 @@ def test_the_naive_forecast_is_the_best_by_the_objective(sp500_data, hourly):
     by_loss = compute_references([data], REGRESSION, LOSS)
     by_direction = compute_references([data], REGRESSION, make_objective("direction_accuracy"))
     best = max(
-        (name for name in by_loss.metrics if name != "ridge"),
+        (reference.name for reference in by_loss.found if reference.kind == "naive"),
         key=lambda name: by_loss.metrics[name]["direction_accuracy"],
     )
     assert by_direction.naive == best
