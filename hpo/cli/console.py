@@ -38,6 +38,7 @@ from hpo.system.counts import format_count
 from hpo.system.stop import StopFlag
 from hpo.trial.events import EpochResult
 from hpo.trial.record import TrialRecord
+from hpo.trial.state import State
 
 _PLAIN_SECONDS = 10.0
 
@@ -57,7 +58,8 @@ def outcome_line(record: TrialRecord, best: TrialRecord | None) -> str:
     """How a trial ended, in one line."""
     value = "no value" if record.value is None else f"{record.objective.name} {record.value:.4f}"
     skill = ""
-    if record.state == "COMPLETE" and record.naive.skill is not None:  # a pruned trial's value is its last
+    # A pruned trial's value is its last.
+    if record.state == State.COMPLETE and record.naive.skill is not None:
         skill = f", skill {record.naive.skill:+.1%} over {record.naive.name}"
     reason = f" ({record.failure.type}: {record.failure.message})" if record.failure else ""
     best_text = ""

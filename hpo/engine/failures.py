@@ -1,6 +1,7 @@
 """A study that fails alike again and again stops by itself: the rest would fail, too."""
 
 from hpo.trial.record import TrialRecord
+from hpo.trial.state import State
 
 SAME_FAILURES = 5
 """So many identical failures in a row stop the study."""
@@ -15,7 +16,7 @@ class FailureRun:
     def add(self, record: TrialRecord) -> str | None:
         """Take note of how a trial ended; why the study stops now, or None."""
         failure = record.failure
-        if record.state != "FAIL" or failure is None:
+        if record.state != State.FAIL or failure is None:
             self._failures.clear()
             return None
         self._failures.append(f"{failure.type}: {failure.message}")

@@ -16,6 +16,7 @@ from hpo.store.view import ORIGIN
 from hpo.trial.events import Failed
 from hpo.trial.flags import LEAKS
 from hpo.trial.record import Architecture, FoldScore, Naive, Resources, Training, TrialRecord
+from hpo.trial.state import State
 
 
 def intent_record(
@@ -37,7 +38,7 @@ def intent_record(
         experiment=config.experiment,
         study_name=config.experiment,
         trial_number=number,
-        state="RUNNING",
+        state=State.RUNNING,
         value=None,
         objective=config.objective,
         origin=origin,
@@ -101,14 +102,12 @@ def another_attempt(context: StudyContext, previous: TrialRecord) -> TrialRecord
     )
     fresh = intent_record(context, previous.trial_number, suggestion, previous.datetime_start)
     kept = ("micro_batch", "precision", "threads")
-    training = fresh.training.model_copy(update={name: getattr(previous.training, name) for name in kept})
+    training = fresh.training.updated(**{name: getattr(previous.training, name) for name in kept})
     stored = ("intermediate_values", "user_attrs", "system_attrs", "study_name")
-    return fresh.model_copy(
-        update={
-            "training": training,
-            "resumed": previous.resumed + 1,
-            **{name: getattr(previous, name) for name in stored},
-        }
+    return fresh.updated(
+        training=training,
+        resumed=previous.resumed + 1,
+        **{name: getattr(previous, name) for name in stored},
     )
 
 

@@ -134,7 +134,7 @@ def _compare_trial(
             return _unmade(number, trial)
         text = f"trial {number} ({kept.state}) is in storage and has no file"
         return [Difference(kind="write file", trial_number=number, text=text, record=kept)]
-    finished = record.state != "RUNNING"
+    finished = record.state.is_finished
     if not trial.is_finished:
         if any(record.params.get(name) != value for name, value in trial.params.items()):
             text = f"trial {number} has other params in its file than in storage, where it is still open"

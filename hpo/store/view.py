@@ -74,6 +74,8 @@ def _record_of(trial: FrozenTrial) -> TrialRecord | None:
         "user_attrs": trial.user_attrs,
         "system_attrs": {key: value for key, value in trial.system_attrs.items() if key != RECORD},
     }
+    if not trial.state.is_finished():  # a kill may have come between its result and its state
+        stored |= {"datetime_complete": None, "duration_seconds": None}
     try:
         return TrialRecord.model_validate({**fields, **stored})
     except (ValidationError, TypeError) as error:
@@ -163,7 +165,7 @@ def bring_up(storage: RDBStorage, trial_id: int, record: TrialRecord) -> None:
     for key, value in trial.system_attrs.items():
         if stored.system_attrs.get(key) != value:
             storage.set_trial_system_attr(trial_id, key, value)
-    if record.state != "RUNNING":
+    if record.state.is_finished:
         _close(storage, trial_id, record)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hpo.trial.record import TrialRecord
+from hpo.trial.state import State
 
 
 class History:
@@ -48,12 +49,12 @@ class History:
             elif number not in self._open:
                 return
             self._records[number] = record
-            if record.state == "RUNNING":
+            if not record.state.is_finished:
                 self._open.add(number)
                 return
             self._open.discard(number)
             self._like[_likeness(record)].append(record)
-            if record.state == "COMPLETE" and record.value is not None:
+            if record.state == State.COMPLETE and record.value is not None:
                 self._put_complete(record)
 
     def _put_complete(self, record: TrialRecord) -> None:
@@ -79,7 +80,7 @@ class History:
     @property
     def finished(self) -> list[TrialRecord]:
         """The records of trials that have ended, by trial number."""
-        return [record for record in self if record.state != "RUNNING"]
+        return [record for record in self if record.state.is_finished]
 
     def best(self, budget: int | None = None) -> TrialRecord | None:
         """The best completed trial, of all or of one parameter budget; ties go to the earlier trial."""

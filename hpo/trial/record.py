@@ -231,6 +231,10 @@ class TrialRecord(_Fields):
             raise ValueError(
                 f"params and distributions must have the same names, got {', '.join(only)} in one"
             )
+        if not self.state.is_finished:
+            for name in ("value", "datetime_complete", "duration_seconds"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{name} must be null while a trial is RUNNING")
         if self.state == State.COMPLETE:
             for name in ("value", "metrics"):
                 if getattr(self, name) is None:

@@ -41,7 +41,7 @@ def records(record, tpe, n):
         params = {name: points[rng.integers(len(points))][name] for name in points[0]}
         params["learning_rate"] = float(10 ** rng.uniform(-5, -2))
         fields = {"trial_number": number, "value": float(rng.random()), "params": params}
-        yield record.model_copy(update={**fields, "distributions": dict(tpe.distributions)})
+        yield record.updated(**fields, distributions=dict(tpe.distributions))
 
 
 def test_a_suggestion_costs_no_more_than_before(record, tmp_path):
@@ -55,7 +55,7 @@ def test_a_suggestion_costs_no_more_than_before(record, tmp_path):
         tpe.suggest(n, history)  # takes in the records
         suggest = median_cpu_ms(lambda n=n: tpe.suggest(n, history))
         row = EpochResult(epoch=6, train_loss=1, val_loss=1, value=1, learning_rate=1, seconds=1)
-        running = RunningTrial(record.model_copy(update={"origin": "tpe"}), [row])
+        running = RunningTrial(record.updated(origin="tpe"), [row])
         judge = median_cpu_ms(lambda running=running: is_pruned(running, history, 5))
         best = median_cpu_ms(lambda: history.best(2_000_000))
         board = Scoreboard(ExperimentFiles(out=tmp_path, experiment=f"of{n}"), (2_000_000,), history)

@@ -26,7 +26,7 @@ LISTENERS = {
 
 @pytest.fixture
 def events(record):
-    running = record.model_copy(update={"state": "RUNNING", "value": None})
+    running = record.updated(state="RUNNING", value=None, datetime_complete=None, duration_seconds=None)
     return [
         StudyStarted(experiment="study", n_trials=3, n_finished=1),
         Said("a word with [brackets] and %s"),

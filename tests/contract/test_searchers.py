@@ -62,7 +62,7 @@ def search(small_study, record):
             )
             changes = {name: getattr(intent, name) for name in kept}
             value = intent.training.learning_rate + intent.training.dropout
-            history.put(record.model_copy(update={**changes, "value": value}))
+            history.put(record.updated(**changes, value=value))
         return history
 
     return run
@@ -98,7 +98,8 @@ def test_a_search_that_was_broken_off_anywhere_goes_on_alike(make, search):
 def test_a_trial_is_judged_by_the_records_alone(make, search, record):
     history = search(make(), 6, History())
     curve = epochs([0.9, 0.9, 0.9])
-    running = record.model_copy(update={"trial_number": 6, "origin": "tpe", "state": "RUNNING"})
+    open_ones = {"state": "RUNNING", "value": None, "datetime_complete": None, "duration_seconds": None}
+    running = record.updated(trial_number=6, origin="tpe", **open_ones)
     verdicts = {make().judge(RunningTrial(running, curve[:n]), history) for n in (1, 1)}
     assert len(verdicts) == 1
     assert verdicts <= set(Verdict)

@@ -64,7 +64,7 @@ def intent(record):
     def propose(number):
         origin = f"forced:dropout:{number}"
         changes = {"trial_number": number, "origin": origin, "user_attrs": {"origin": origin}}
-        return record.model_copy(update={**fields, **changes})
+        return record.updated(**fields, **changes)
 
     return propose
 
@@ -74,7 +74,7 @@ def ended(record):
     def end(intent, value=0.25):
         kept = ("experiment", "study_name", "trial_number", "origin", "user_attrs", "resumed")
         changes = {name: getattr(intent, name) for name in kept}
-        return record.model_copy(update={**changes, "value": value})
+        return record.updated(**changes, value=value)
 
     return end
 
@@ -118,7 +118,7 @@ def test_what_ended_is_seen_by_all_and_claimed_by_none(place, intent, ended):
 def test_another_attempts_intent_is_kept(place, intent):
     store = place.open()
     claim = store.claim(intent)
-    store.save(claim.record.model_copy(update={"resumed": 1}))
+    store.save(claim.record.updated(resumed=1))
     claim.release()
     again = place.open().claim(intent)
     assert (again.is_resumed, again.record.resumed) == (True, 1)

@@ -79,7 +79,7 @@ def build_record(number: int = 0, **changes: Any) -> TrialRecord:
     # Of the confusion matrix below: 70 of 100 right, 20 of 30 said yes are yes, 20 of 40 yes are found.
     scores = {**reference, "accuracy": 0.7, "precision": 2 / 3, "recall": 0.5, "f1": 4 / 7, "auc": 0.6}
     metrics = {**(reference if regression else scores), name: value}
-    losses = curve or []
+    losses, seconds = curve or [], None if state == "RUNNING" else 20.0 + number
     fields: dict[str, Any] = {
         "experiment": "sp500_psann_h1_2M",
         "study_name": "sp500_psann_h1_2M",
@@ -139,8 +139,8 @@ def build_record(number: int = 0, **changes: Any) -> TrialRecord:
         ),
         "seed": 1000 + number,
         "datetime_start": START + timedelta(minutes=number),
-        "datetime_complete": START + timedelta(minutes=number, seconds=20 + number),
-        "duration_seconds": 20.0 + number,
+        "datetime_complete": START + timedelta(minutes=number, seconds=seconds) if seconds else None,
+        "duration_seconds": seconds,
         "resumed": 0,
         "learning_curve": [
             Epoch(epoch=epoch, train_loss=x + 0.01, val_loss=x, learning_rate=rate, seconds=1.0)

@@ -51,7 +51,7 @@ def finished(record, *folds, **metrics):
 
 
 def other(record, **training):
-    changed = record.training.model_copy(update=training)
+    changed = record.training.updated(**training)
     return record.updated(trial_number=99, training=changed)
 
 

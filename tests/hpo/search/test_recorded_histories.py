@@ -63,7 +63,8 @@ class Recorder:
         trial = self.study.ask(to_distributions(self.plan.space))
         fields = {"trial_number": number, "state": "RUNNING", "value": None, "constraints": {}}
         fields |= {"params": trial.params, "distributions": dict(suggestion.distributions)}
-        record = self.record.model_copy(update={**fields, "intermediate_values": {}})
+        fields |= {"datetime_complete": None, "duration_seconds": None}
+        record = self.record.updated(**fields, intermediate_values={})
         self.history.put(record)
         self.running[number] = trial, record
         return trial.params, suggestion.params
@@ -81,7 +82,7 @@ class Recorder:
         self.study.tell(trial, told, TrialState[state])
         fields = {"state": state, "value": value, "constraints": constraints or {}}
         scores = dict(enumerate(scores, start=1))
-        self.history.put(record.model_copy(update={**fields, "intermediate_values": scores}))
+        self.history.put(record.updated(**fields, intermediate_values=scores))
 
 
 @pytest.fixture(params=["minimize", "maximize"])

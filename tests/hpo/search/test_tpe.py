@@ -27,7 +27,7 @@ def ended(record):
             "origin": suggestion.origin,
             "constraints": {},
         }
-        return record.model_copy(update=fields)
+        return record.updated(**fields)
 
     return make
 

@@ -65,7 +65,8 @@ def test_a_torn_file_is_moved_away_and_written(out, files):
 
 def test_a_file_that_is_behind_storage_is_brought_up(out, files):
     record = read_record(files.trial(2))
-    write_record(files, record.updated(state="RUNNING", value=None))
+    unended = {"value": None, "datetime_complete": None, "duration_seconds": None}
+    write_record(files, record.updated(state="RUNNING", **unended))
     assert mended(out) == [("write file", 2)]
     assert read_record(files.trial(2)) == record
 

@@ -7,7 +7,6 @@ import pytest
 
 from hpo.store import view
 from hpo.store.database import create_study, load_records, open_storage
-from hpo.trial.state import State
 
 
 @pytest.fixture
@@ -17,8 +16,8 @@ def study(tmp_path):
 
 
 def running(record, number=0):
-    fields = {"trial_number": number, "state": State.RUNNING, "value": None, "datetime_complete": None}
-    return record.model_copy(update={**fields, "intermediate_values": {}, "constraints": {}})
+    fields = {"state": "RUNNING", "value": None, "datetime_complete": None, "duration_seconds": None}
+    return record.updated(trial_number=number, **fields, intermediate_values={}, constraints={})
 
 
 def test_a_record_comes_back_to_the_last_bit(study, record):
@@ -38,6 +37,17 @@ def test_an_end_is_stored_with_the_records_own_times(study, record):
     assert trial.datetime_complete.astimezone(UTC) == record.datetime_complete
     assert trial.datetime_start.astimezone(UTC) == record.datetime_start
     assert 99 not in trial.intermediate_values, "an epoch of a killed attempt"
+
+
+def test_a_kill_between_a_result_and_its_state_leaves_an_open_trial(study, record, monkeypatch):
+    study.put(running(record))
+    monkeypatch.setattr(view, "_close", lambda *_: None)
+    study.put(record)
+    (stored,) = load_records(study)
+    assert (stored.state, stored.value, stored.datetime_complete) == ("RUNNING", None, None)
+    monkeypatch.undo()
+    study.put(record)
+    assert load_records(study) == [record]
 
 
 def test_a_number_that_is_kept_free_is_filled(study, record):

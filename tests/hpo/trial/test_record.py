@@ -30,6 +30,10 @@ BAD = {
     ),
     "no value": ({"value": None}, "value must be there once a trial is COMPLETE"),
     "no metrics": ({"metrics": None}, "metrics must be there once a trial is COMPLETE"),
+    "an end while it runs": (
+        {"state": "RUNNING", "value": None},
+        "datetime_complete must be null while a trial is RUNNING",
+    ),
     "a param without a distribution": (
         {"distributions": {}, "params": {"dropout": 0.1}},
         "params and distributions must have the same names, got dropout in one",
