@@ -9,6 +9,7 @@ from hpo.store.database import Database, load_study, open_existing, open_storage
 from hpo.store.layout import ExperimentFiles
 from hpo.store.local import open_store
 from hpo.store.locks import FileLock
+from hpo.store.manifest import stored_rules
 from hpo.store.sqlite import sqlite_file
 from hpo.study.config import read_own_config
 from hpo.study.settings import NAME_PATTERN
@@ -61,7 +62,7 @@ def _rebuild(database: Database, files: ExperimentFiles) -> list[Difference]:
         # The folder may have been moved since: where it is now counts.
         place = {"out": files.out, "experiment": files.experiment, "storage": database.url}
         config = read_own_config(files.folder, **place)
-        return open_store(database, config, files)[1]
+        return open_store(database, config, files, rules=stored_rules(files))[1]
     study = load_study(database, files.experiment)
     with FileLock(files.claim_lock):
         remove_leftovers(files.folder)

@@ -220,6 +220,13 @@ def check_same(experiment: str, identity: dict[str, Any], stored: dict[str, Any]
     Raises:
         ConfigError: It is not; the message says in what they differ.
     """
+    if stored.get("rules", 1) != identity["rules"]:
+        raise ConfigError(
+            f"{experiment!r} was begun by an older version; since then validation windows read inputs from "
+            "before their part, and min_delta is a share of the naive score, so that its trials and new ones "
+            f"could not be compared. Its summary can still be read; give {f'{experiment}_2'!r} to begin anew",
+            key="experiment",
+        )
     # A setting younger than the study: it ran with what is now the default.
     stored = {**StudyConfig().identity(), **stored}
     differing = [

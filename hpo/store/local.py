@@ -4,14 +4,17 @@ The files are the truth. A trial's intent is on disk before it trains, its resul
 database is told, and who runs a trial holds its lock.
 """
 
+from typing import Any
+
 from hpo.errors import ConfigError, StorageError
 from hpo.store.audit import Difference, compare, compare_trial, mend, read_trial
 from hpo.store.database import Database, StoredStudy, check_same, create_study, study_names
 from hpo.store.layout import ExperimentFiles
 from hpo.store.locks import FileLock
+from hpo.store.manifest import stored_rules
 from hpo.store.records import write_record
 from hpo.store.store import Claim, Propose
-from hpo.study.config import StudyConfig, build_config, read_study_file
+from hpo.study.config import RULES, StudyConfig, build_config, read_study_file
 from hpo.system.files import move_to_quarantine, remove_leftovers
 from hpo.trial.history import History
 from hpo.trial.record import TrialRecord
@@ -125,7 +128,7 @@ class LocalStore:
 
 
 def open_store(
-    database: Database, config: StudyConfig, files: ExperimentFiles
+    database: Database, config: StudyConfig, files: ExperimentFiles, *, rules: int = RULES
 ) -> tuple[LocalStore, list[Difference]]:
     """Open the study of a config, or create it.
 
@@ -133,6 +136,7 @@ def open_store(
         database: Where it is kept.
         config: The study's settings.
         files: Where its files are.
+        rules: By which its trials were run; another number than today's only restores them.
 
     Returns:
         The store, and what differed between its files and the database and has been mended.
@@ -141,14 +145,15 @@ def open_store(
         ConfigError: A study of that name exists, in storage or on disk, and differs in what makes it itself.
     """
     with FileLock(files.claim_lock):
+        identity = {**config.identity(), "rules": rules}
         if config.experiment not in study_names(database):
-            _check_stored_config(config, files)
-        study = create_study(database, config.experiment, config.objective.direction, config.identity())
+            _check_stored_config(config.experiment, identity, files)
+        study = create_study(database, config.experiment, config.objective.direction, identity)
         store = LocalStore(study, files)
         return store, store.open()
 
 
-def _check_stored_config(config: StudyConfig, files: ExperimentFiles) -> None:
+def _check_stored_config(experiment: str, identity: dict[str, Any], files: ExperimentFiles) -> None:
     """Trial files may be taken into a new database only if they are of the same study."""
     if not files.study_toml.exists():
         return
@@ -157,4 +162,4 @@ def _check_stored_config(config: StudyConfig, files: ExperimentFiles) -> None:
     except ConfigError:
         move_to_quarantine(files.quarantine, files.study_toml)
         return
-    check_same(config.experiment, config.identity(), stored)
+    check_same(experiment, identity, {**stored, "rules": stored_rules(files)})

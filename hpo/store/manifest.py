@@ -15,6 +15,7 @@ from hpo.errors import StorageError
 from hpo.scoring.references import References, restore_references
 from hpo.scoring.task import Task
 from hpo.store.layout import ExperimentFiles
+from hpo.study.config import RULES
 from hpo.system.files import move_to_quarantine, read_json, write_json
 from hpo.system.hardware import describe
 from hpo.trial.record import Code, DataSource, Part
@@ -41,6 +42,7 @@ def write_manifest(
             move_to_quarantine(files.quarantine, files.manifest)
         manifest = {
             "schema_version": 1,
+            "rules": RULES,
             "experiment": files.experiment,
             "python": sys.version.split()[0],
             "packages": {name: _version(name) for name in PACKAGES},
@@ -67,6 +69,12 @@ def stored_references(files: ExperimentFiles, folds: Sequence[ForecastData], tas
         return restore_references(folds, task, known)
     except KeyError:  # written by another version
         return None
+
+
+def stored_rules(files: ExperimentFiles) -> int:
+    """By which rules the study on disk was run; today's where there is no manifest to say."""
+    manifest = _read(files)
+    return int(manifest.get("rules", 1)) if manifest else RULES
 
 
 def _read(files: ExperimentFiles) -> dict[str, Any]:

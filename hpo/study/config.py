@@ -26,6 +26,12 @@ from hpo.study.settings import (
 )
 from hpo.system.counts import format_budget, parse_budgets
 
+RULES = 2
+"""By which rules a study is run: another number gives other results for the same settings.
+
+2: validation and test windows read inputs from before their part; min_delta is a share of the naive score.
+"""
+
 _MAX_FILE_BYTES = 100_000
 _MAX_LINE = 2_000
 
@@ -83,7 +89,7 @@ class StudyConfig(BaseModel):
             identity["data"] = FRAME
         if self.data.split == "walk-forward" and self.data.fold is None:
             identity["fold"] = "all"  # None was the last one
-        return identity
+        return {**identity, "rules": RULES}
 
     def to_toml(self) -> str:
         """The config as a study file; settings left to their default of "none" are not written."""

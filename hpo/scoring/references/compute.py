@@ -30,8 +30,8 @@ def compute_references(
 ) -> References:
     """Score the naive references and the linear one on a study's validation windows.
 
-    They take seconds. Others that are worth a minute are computed beside the search
-    (:func:`hpo.scoring.references.slow.slow_references`).
+    They take seconds. Others that are worth a minute are :func:`hpo.scoring.references.slow.slow_references`,
+    which no command calls yet: they belong beside the search, under its deadline.
 
     Args:
         folds: The study's data.

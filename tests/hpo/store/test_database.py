@@ -77,3 +77,10 @@ def test_a_study_is_its_own_and_nobody_elses(tmp_path):
         foreign.ask()
         with pytest.raises(ConfigError, match="was not made by hpo"):
             create_study(database, "foreign", "minimize", identity)
+
+
+def test_a_study_begun_under_other_rules_is_not_gone_on_with():
+    identity = build_config({}).identity()
+    before = {key: value for key, value in identity.items() if key != "rules"}
+    with pytest.raises(ConfigError, match=r"begun by an older version; .* give 'a_2' to begin anew"):
+        check_same("a", identity, before)
