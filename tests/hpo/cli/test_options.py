@@ -68,7 +68,7 @@ def test_every_flag_reaches_its_key(command, key):
     setting = settings()[key]
     values = {int: "7", float: "0.5", str: (setting.choices or ("psann",))[-1], bool: None}
     odd = {"budget": "3M", "objective": "auc", "data": "my.csv"}
-    given = [] if key != "time" else ["--data=my.csv"]
+    given = ["--data=my.csv"] if setting.of_a_file else []
     value = odd.get(key, values.get(setting.kind, "here"))
     (config,) = command(*given, flag_of(f"no_{key}") if value is None else f"{flag_of(key)}={value}")
     reached = getattr(getattr(config, setting.table), key)
