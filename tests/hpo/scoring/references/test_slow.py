@@ -17,6 +17,8 @@ from hpo.scoring.references import (
 from hpo.scoring.references.windows import OutOfTimeError
 from hpo.scoring.task import BINARY, REGRESSION
 
+pytestmark = pytest.mark.slow
+
 NEVER = float("inf")
 
 
