@@ -13,7 +13,9 @@ TIMEOUT_SECONDS = 60.0
 """How long a process waits for another's write."""
 
 _SQLITE_HEADER = b"SQLite format 3\x00"
-_TABLES = {"studies", "trials", "version_info"}
+_FIRST_TABLES = {"studies", "version_info"}
+_TABLES = {*_FIRST_TABLES, "trials"}
+_OWN_PREFIXES = ("studies", "version_info", "study_", "trials", "trial_", "alembic_version")
 _ADVICE = "Move it away; `hpo rebuild` makes a new one from the trial files"
 
 
@@ -53,8 +55,10 @@ def check_storage(url: str) -> None:
         raise StorageError(f"storage {url}: {path} is no SQLite database. {_ADVICE}")
     try:
         with contextlib.closing(sqlite3.connect(path, timeout=TIMEOUT_SECONDS)) as connection:
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
-            if tables and not tables >= _TABLES:
+            query = "SELECT name FROM sqlite_schema WHERE type = 'table'"
+            tables = {name for (name,) in connection.execute(query)}
+            # Another process may be creating it at this moment, or was killed then.
+            if tables and not (tables >= _TABLES or _is_begun(tables)):
                 raise StorageError(f"storage {url}: {path} is the database of another program")
             (state,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             (page_size,) = connection.execute("PRAGMA page_size").fetchone()
@@ -69,6 +73,11 @@ def check_storage(url: str) -> None:
         raise StorageError(f"storage {url}: {path} cannot be read ({error}). {_ADVICE}") from error
     if state != "ok":
         raise StorageError(f"storage {url}: {path} is damaged ({' '.join(state.split())}). {_ADVICE}")
+
+
+def _is_begun(tables: set[str]) -> bool:
+    """Whether these are the first of the tables that Optuna creates, and no others."""
+    return bool(tables & _FIRST_TABLES) and all(name.startswith(_OWN_PREFIXES) for name in tables)
 
 
 def _has_log(path: Path) -> bool:

@@ -193,7 +193,7 @@ HOST = """
     print("changed:", [key for key in before if before[key] != after[key]])
     print("host's server:", forkserver._forkserver._forkserver_pid is not None
           and os.waitpid(forkserver._forkserver._forkserver_pid, os.WNOHANG) == (0, 0))
-    print("trials:", [record.state for record in study.records])
+    print("trials:", [str(record.state) for record in study.records])
     print("planned:", os.path.exists("planned"))
     print("here:", study.folder.relative_to(os.getcwd()))
     """
@@ -394,7 +394,9 @@ BAD = {
     ),
     "a time index and a column, both 'date'": make_frame().set_axis(pd.DatetimeIndex(make_frame()["date"])),
     "cannot be kept as Parquet": make_frame().assign(temperature=[1, *["x"] * 299]),
-    "target 'load' has 1 missing values": make_frame().replace({"load": {make_frame()["load"][3]: np.nan}}),
+    "column 'load' holds infinity, first in row 4": make_frame().replace(
+        {"load": {make_frame()["load"][3]: np.inf}}
+    ),
     "no column 'load'": make_frame().drop(columns="load"),
 }
 
@@ -512,16 +514,16 @@ def test_a_host_that_forks_and_a_server_that_dies(tmp_path):
         import hpo
 
         settings = dict(data="mine.parquet", trials=1, **{TINY!r})
-        print([r.state for r in hpo.run(experiment="first", **settings).records], flush=True)
+        print([str(r.state) for r in hpo.run(experiment="first", **settings).records], flush=True)
         (server,) = psutil.Process().children()
         if os.fork() == 0:
-            print([r.state for r in hpo.run(experiment="forked", **settings).records], flush=True)
+            print([str(r.state) for r in hpo.run(experiment="forked", **settings).records], flush=True)
             os._exit(0)
         os.wait()
         print(server.is_running() and server.status() != psutil.STATUS_ZOMBIE, flush=True)
         server.kill()
         server.wait()
-        print([r.state for r in hpo.run(experiment="again", **settings).records], flush=True)
+        print([str(r.state) for r in hpo.run(experiment="again", **settings).records], flush=True)
         """
     done = run_script(tmp_path / "host.py", text)
     assert done.stderr == ""

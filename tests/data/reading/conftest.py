@@ -1,3 +1,4 @@
+import os
 import shlex
 import subprocess
 from pathlib import Path
@@ -46,7 +47,9 @@ def load_flags(flags):
 def load_line(line):
     """What a line that was printed would train on: the shell and make have had it, training has not begun."""
     dry = line.replace("make hpo", f"make -n -f {shlex.quote(str(ROOT / 'Makefile'))} hpo", 1)
-    done = subprocess.run(["/bin/sh", "-c", dry], capture_output=True, text=True, check=True)
+    # Not as a part of a make that runs the tests.
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    done = subprocess.run(["/bin/sh", "-c", dry], capture_output=True, text=True, check=True, env=env)
     words = shlex.split(done.stdout.strip().splitlines()[-1])
     assert words[:4] == [".venv/bin/python", "-m", "hpo.cli.make", "run"]
     return load_flags(arguments_of("run", words[4:])[1:])

@@ -1,5 +1,7 @@
 """The study database."""
 
+import contextlib
+import sqlite3
 import subprocess
 import sys
 
@@ -7,7 +9,7 @@ import optuna
 import pytest
 
 from hpo.errors import ConfigError, StorageError
-from hpo.store.database import check_same, create_study, open_storage
+from hpo.store.database import check_same, create_study, open_storage, study_names
 from hpo.store.sqlite import check_storage
 from hpo.study.config import build_config
 
@@ -84,3 +86,25 @@ def test_a_study_begun_under_other_rules_is_not_gone_on_with():
     before = {key: value for key, value in identity.items() if key != "rules"}
     with pytest.raises(ConfigError, match=r"begun by an older version; .* give 'a_2' to begin anew"):
         check_same("a", identity, before)
+
+
+def test_a_database_whose_making_was_broken_off_is_made_whole_and_another_programs_is_left_alone(tmp_path):
+    whole = tmp_path / "whole.db"
+    with open_storage(f"sqlite:///{whole}"):
+        pass
+    with contextlib.closing(sqlite3.connect(whole)) as connection:
+        query = "SELECT name, sql FROM sqlite_schema WHERE type = 'table'"
+        tables = dict(connection.execute(query).fetchall())
+    for count in range(1, len(tables)):
+        path = tmp_path / f"{count}.db"
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            for statement in list(tables.values())[:count]:
+                connection.execute(statement)
+        with open_storage(f"sqlite:///{path}") as opened:
+            assert study_names(opened) == []
+    foreign = tmp_path / "foreign.db"
+    with contextlib.closing(sqlite3.connect(foreign)) as connection:
+        connection.execute(tables["studies"])
+        connection.execute("CREATE TABLE songs (name TEXT)")
+    with pytest.raises(StorageError, match="another program"), open_storage(f"sqlite:///{foreign}"):
+        pass
