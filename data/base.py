@@ -14,6 +14,7 @@ import numpy.typing as npt
 from .categories import Category
 
 Task = Literal["binary", "regression", "multiclass"]
+ChannelKind = Literal["number", "boolean", "missing", "category"]
 RowRange = tuple[int, int]
 """First row and one past the last."""
 STEPS = ("step", "steps")
@@ -82,6 +83,39 @@ class DataRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Channel:
+    """How a model input is made of a raw column.
+
+    Attributes:
+        name: Of the channel.
+        column: The raw column.
+        kind: "number" is the column itself, "boolean" 1 for true and 0 for false, "missing" 1 where it holds
+            nothing, "category" 1 where it holds ``value``.
+        value: The text that a category's channel stands for.
+    """
+
+    name: str
+    column: str
+    kind: ChannelKind = "number"
+    value: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect:
+    """How a file was found to be written, so that another one like it is read alike.
+
+    Attributes:
+        time: The columns that say when a row is; "none" where rows are counted.
+        time_format: How they are written; None where they are no text.
+        decimal: The decimal sign.
+    """
+
+    time: tuple[str, ...]
+    time_format: str | None
+    decimal: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Table:
     """A loaded data set before windows: model-ready numbers, group after group, each in time order.
 
@@ -112,6 +146,8 @@ class Table:
         official: Row ranges of "train", "val" and "test" as the publisher or the literature has them.
         leaks: The values are scaled already, by a protocol that lets the test part leak; kept as they are.
         categories: Columns of text that become channels once the training rows are known.
+        made_of: How the channels are made of raw columns; empty where each is a column of numbers.
+        dialect: How the file is written; None where the data set is one of the catalogue.
     """
 
     timestamps: npt.NDArray[np.datetime64]
@@ -134,6 +170,13 @@ class Table:
     official: Mapping[str, tuple[RowRange, ...]] | None = None
     leaks: bool = False
     categories: tuple[Category, ...] = ()
+    made_of: tuple[Channel, ...] = ()
+    dialect: Dialect | None = None
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """How each channel is made of a raw column."""
+        return self.made_of or tuple(Channel(name=name, column=name) for name in self.channel_names)
 
     def moment(self, row: int) -> str:
         """When a row is, to the second; its number, where rows are counted."""

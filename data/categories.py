@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from .base import RowRange, Table
+    from .base import Channel, RowRange, Table
 
 MAX_VALUES = 50
 """A column with more values in the training rows is left out."""
@@ -52,9 +52,11 @@ def encode(table: Table, train: Sequence[RowRange], layout: Sequence[RowRange] |
     Returns:
         The table with its features followed by the channels, named "column=value".
     """
+    from .base import Channel  # base.py imports this file
+
     if not table.categories:
         return table
-    names: list[str] = []
+    made: list[Channel] = []
     columns: list[npt.NDArray[np.float64]] = []
     for category in table.categories:
         codes = category.seen(layout or train)
@@ -62,12 +64,15 @@ def encode(table: Table, train: Sequence[RowRange], layout: Sequence[RowRange] |
             continue
         known = set(category.seen(train))
         for code in codes:
-            names.append(f"{category.name}={category.values[code]}")
+            value = category.values[code]
+            name = f"{category.name}={value}"
+            made.append(Channel(name=name, column=category.name, kind="category", value=value))
             hit = category.codes == code if code in known else np.zeros(len(category.codes), dtype=bool)
             columns.append(hit.astype(np.float64))
     return replace(
         table,
         features=np.column_stack([table.features, *columns]),
-        channel_names=(*table.channel_names, *names),
+        channel_names=(*table.channel_names, *(channel.name for channel in made)),
+        made_of=(*table.channels, *made),
         categories=(),
     )

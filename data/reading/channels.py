@@ -139,7 +139,7 @@ def _add_text(source: Source, channels: Channels, name: str) -> None:
     used = np.unique(codes[codes >= 0])
     if len(used) < 2 and (codes >= 0).all():
         channels.left_out[name] = f"is constant ({values[used[0]]!r} in every row)"
-    elif len(used) == 2 and (truth := _truth([values[code] for code in used])):
+    elif len(used) == 2 and (truth := truth_of([values[code] for code in used])) and len(set(truth)) == 2:
         numbers = np.full(len(codes), np.nan)
         for code, value in zip(used, truth, strict=True):
             numbers[codes == code] = value
@@ -156,12 +156,12 @@ def _add_text(source: Source, channels: Channels, name: str) -> None:
         )
 
 
-def _truth(values: Sequence[str]) -> tuple[float, float] | None:
-    """1 and 0 for two words that mean true and false, in their order; None if they do not."""
+def truth_of(values: Sequence[str]) -> tuple[float, ...] | None:
+    """1 and 0 for words that mean true and false, in their order; None if some do not."""
     words = [value.lower() for value in values]
     for yes, no in (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("on", "off")):
-        if set(words) == {yes, no}:
-            return (1.0, 0.0) if words[0] == yes else (0.0, 1.0)
+        if set(words) <= {yes, no}:
+            return tuple(float(word == yes) for word in words)
     return None
 
 

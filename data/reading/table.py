@@ -11,18 +11,18 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from ..base import DataRequest, DatasetSpec, RowRange, Table
+from ..base import Channel, DataRequest, DatasetSpec, Dialect, RowRange, Table
 from ..categories import Category
 from ..frames import all_measured
 from .advice import join_names, quote_flag
 from .channels import Channels, make_channels
 from .files import read_file, sha256_of
-from .gaps import Filled, fill, measured
+from .gaps import MISSING, Filled, fill, measured
 from .grid import to_grid
 from .order import Order, choose_series, order_rows
 from .source import Source
 from .steps import STEP, Step, segments, usual_step
-from .timeline import Timeline, check_known, find_timeline
+from .timeline import NONE, Timeline, check_known, find_timeline
 
 
 @dataclass(kw_only=True)
@@ -240,7 +240,26 @@ def _table(
         group_names=loaded.order.ids,
         usable=usable,
         categories=categories,
+        made_of=_made_of(filled, loaded.channels.booleans),
+        dialect=Dialect(
+            time=loaded.timeline.columns or (NONE,),
+            time_format=loaded.timeline.format,
+            decimal=loaded.source.decimal,
+        ),
     )
+
+
+def _made_of(filled: Filled, booleans: set[str]) -> tuple[Channel, ...]:
+    columns = (
+        Channel(name=name, column=name, kind="boolean" if name in booleans else "number")
+        for name in filled.counts
+    )
+    gaps = (
+        Channel(name=name + MISSING, column=name, kind="missing")
+        for name, count in filled.counts.items()
+        if count
+    )
+    return (*columns, *gaps)
 
 
 def _labels(values: npt.NDArray[np.float64], names: tuple[str, ...], horizon: int) -> npt.NDArray[np.float64]:

@@ -87,7 +87,9 @@ class Coordinator:
 
     @cached_property
     def _scoreboard(self) -> Scoreboard:
-        return Scoreboard(self.context.files, self.config.budgets, self.history)
+        return Scoreboard(
+            self.context.files, self.config.budgets, self.history, self.config.study.keep
+        )
 
     def run(self) -> list[TrialRecord]:
         """Run trials until the total is reached or the study is told to stop.
@@ -175,8 +177,9 @@ class Coordinator:
             return refusal
         for tries in range(1, MAX_KILLS + 1):
             attempt.curve.clear()
-            best = self.history.best()
-            job = make_job(self.context, intent, None if best is None else best.value)
+            leaders = self.history.leaders(self.config.study.keep)
+            beats = leaders[-1].value if len(leaders) == self.config.study.keep else None
+            job = make_job(self.context, intent, beats)
             outcome = follow(self.executor.run(job, self.stop), lambda event: self._on_event(attempt, event))
             if not (isinstance(outcome, Failed) and outcome.kind == "killed") or tries == MAX_KILLS:
                 break

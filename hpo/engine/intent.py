@@ -6,6 +6,7 @@ from datetime import datetime
 from hpo.cost.memory import MemoryNeed, available_bytes, fit_micro_batch, memory_need
 from hpo.data.base import ForecastData
 from hpo.engine.context import StudyContext
+from hpo.learn.bundle import Bundle, describe
 from hpo.learn.job import Fold, Job
 from hpo.learn.settings import TrainSettings
 from hpo.scoring.scorer import Scorer
@@ -13,6 +14,7 @@ from hpo.search.plan import TrialSpec
 from hpo.search.searcher import Suggestion
 from hpo.search.tpe import trial_seed
 from hpo.store.view import ORIGIN
+from hpo.study.catalogue import groups_of, request_of
 from hpo.trial.events import Failed
 from hpo.trial.flags import LEAKS
 from hpo.trial.record import Architecture, FoldScore, Naive, Resources, Training, TrialRecord
@@ -242,4 +244,25 @@ def make_job(context: StudyContext, record: TrialRecord, beats: float | None) ->
         quarantine=context.files.quarantine,
         checkpoint_seconds=config.study.checkpoint_seconds,
         max_seconds=config.study.trial_timeout_seconds,
+        bundle=_bundle(context, record, spec),
+    )
+
+
+def _bundle(context: StudyContext, record: TrialRecord, spec: TrialSpec) -> Bundle:
+    """What the trial's weights, those of the last fold, forecast with."""
+    section = context.config.data
+    return describe(
+        context.data,
+        request_of(section),
+        context.references.scorers[-1],
+        groups=groups_of(section),
+        model=spec.model,
+        shape=context.plan.shape,
+        experiment=record.experiment,
+        trial_number=record.trial_number,
+        family=context.plan.family.name,
+        precision=record.training.precision,
+        parameter_budget=spec.budget,
+        param_count=spec.param_count,
+        code=context.code,
     )

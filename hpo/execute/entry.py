@@ -17,20 +17,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from hpo.errors import StorageError
+from hpo.learn.bundle import Bundle
 from hpo.learn.checkpoint import Checkpointer, key_of, restore
 from hpo.learn.evaluate import predict
+from hpo.learn.folder import write_weights
 from hpo.learn.job import Fold, Job
 from hpo.learn.loop import DivergedError, Goal, Training, train
 from hpo.learn.windows import Windows
 from hpo.models.blocks import Offset
 from hpo.scoring.losses import LossFunction
 from hpo.study.catalogue import get_family
-from hpo.system.files import move_to_quarantine, write_bytes
+from hpo.system.files import move_to_quarantine
 from hpo.system.stop import StopFlag
 from hpo.trial.events import (
     EpochResult,
@@ -143,7 +144,7 @@ def _train(job: Job, connection: Connection, stopping: StopFlag) -> Finished | F
     value = sum(fold.best_value for fold in ended) / len(ended)
     whole = len(ended) == len(job.folds)
     if job.weights is not None and whole and job.objective.is_better(value, job.beats):
-        _keep_weights(training.model, job.weights, unwritten)
+        _keep_weights(training.model, job.weights, job.bundle, unwritten)
     trained = sum(len(fold.curve) * n for fold, n in zip(ended, windows_of_folds, strict=False))
     trained -= sum(windows_of_folds[row.fold] for row in earlier)
     return Finished(
@@ -254,11 +255,12 @@ def _begin(
         return fresh(0), []
 
 
-def _keep_weights(model: nn.Module, path: Path, unwritten: Callable[[str, OSError], None]) -> None:
+def _keep_weights(
+    model: nn.Module, path: Path, bundle: Bundle | None, unwritten: Callable[[str, OSError], None]
+) -> None:
     """Save the best weights; a full disk costs them, not the trial."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     try:
-        write_bytes(path, save(tensors))
+        write_weights(path, model, bundle)
     except OSError as error:
         unwritten("best weights (`hpo rerun` repeats the trial)", error)
 

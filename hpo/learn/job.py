@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from hpo.learn.bundle import Bundle
 from hpo.learn.settings import TrainSettings
 from hpo.models.base import ForecastShape, ModelConfig
 from hpo.scoring.losses import LossSettings
@@ -52,9 +53,10 @@ class Job:
         seed: Of the initial weights and of dropout.
         device: "cpu" or "cuda".
         threads: CPU threads.
-        weights: Where to keep the best weights, those of the last fold, if the trial is the best so far; None
-            for nowhere.
-        beats: The value it must better to be the best so far; None if there is none yet.
+        weights: Where to keep the best weights, those of the last fold, if the trial is among the best so
+            far; None for nowhere.
+        bundle: What they need to forecast from raw rows, kept beside them; None for the weights alone.
+        beats: The value it must better to be among the best so far; None if any will do.
         checkpoint: Where to go on from, and where to keep what a later attempt goes on from; None for
             nowhere.
         quarantine: Where a checkpoint goes that cannot be used.
@@ -80,3 +82,4 @@ class Job:
     quarantine: Path
     checkpoint_seconds: float
     max_seconds: float | None
+    bundle: Bundle | None = None

@@ -102,8 +102,17 @@ class ExperimentFiles:
         return self.locks / "results"
 
     def weights(self, number: int) -> Path:
-        """The best weights of one trial."""
-        return self.folder / "checkpoints" / f"trial_{number:04d}" / "best.safetensors"
+        """The best weights of one trial, in a folder that can forecast (``hpo/learn/folder.py``)."""
+        return self.folder / "checkpoints" / f"trial_{number:04d}" / "model.safetensors"
+
+    def bundle(self, number: int) -> Path:
+        """What those weights need to forecast from raw rows."""
+        return self.weights(number).with_name("config.json")
+
+    @property
+    def export(self) -> Path:
+        """Where `hpo export` writes the winner, unless it is told another folder."""
+        return self.folder / "export"
 
     def checkpoint(self, number: int) -> Path:
         """Where an unfinished trial goes on from."""

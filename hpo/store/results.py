@@ -29,6 +29,12 @@ def write_best(files: ExperimentFiles, best: TrialRecord, budget: int | None = N
     write_json(path, best.model_dump(mode="json"))
 
 
+def drop_kept(files: ExperimentFiles, number: int) -> None:
+    """Remove a trial's weights and what they forecast with."""
+    drop(files.bundle(number))
+    drop(files.weights(number))
+
+
 def drop(path: Path) -> None:
     """Remove a file that is needed no more, and its folder if that is empty now."""
     if path.parent.is_dir():

@@ -81,6 +81,11 @@ def load_data(config: StudyConfig) -> tuple[ForecastData, ...]:
         raise DatasetError(f"data {section.data}: {error}") from error
 
 
+def groups_of(section: DataSection) -> str | None:
+    """What the groups of a catalogue's data set are, such as "store"; None where it has none."""
+    return None if section.path is not None else DATASETS[section.data].groups
+
+
 def request_of(section: DataSection) -> DataRequest:
     """What a study's settings ask of its data."""
     return DataRequest(

@@ -150,6 +150,13 @@ class StudySection(Section):
         "time",
         json_schema_extra=FREE,
     )
+    keep: int = Field(
+        5,
+        ge=1,
+        le=1000,
+        description="so many of the best trials keep their weights, to forecast with",
+        json_schema_extra=FREE,
+    )
     trial_timeout_seconds: float | None = Field(
         None,
         gt=0,

@@ -23,6 +23,7 @@ class History:
         self._numbers: list[int] = []
         self._open: set[int] = set()
         self._best: dict[int | None, TrialRecord] = {}
+        self._ranked: list[TrialRecord] = []
         self._scores: dict[tuple[int, int], list[float]] = defaultdict(list)
         self._like: dict[Any, list[TrialRecord]] = defaultdict(list)
         for record in records:
@@ -63,6 +64,7 @@ class History:
             best = self._best.get(key)
             if best is None or _order(record) < _order(best):
                 self._best[key] = record
+        bisect.insort(self._ranked, record, key=_order)
         for step, value in record.intermediate_values.items():
             bisect.insort(self._scores[budget, step], value)
 
@@ -85,6 +87,11 @@ class History:
     def best(self, budget: int | None = None) -> TrialRecord | None:
         """The best completed trial, of all or of one parameter budget; ties go to the earlier trial."""
         return self._best.get(budget)
+
+    def leaders(self, n: int) -> list[TrialRecord]:
+        """The n best completed trials, best first; ties go to the earlier trial."""
+        with self._mutex:
+            return self._ranked[:n]
 
     def scores_at(self, budget: int, step: int) -> Sequence[float]:
         """The objective of a budget's completed trials at a step, ascending."""

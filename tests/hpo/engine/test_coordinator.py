@@ -25,9 +25,9 @@ def make(context, monkeypatch):
     """Makes a coordinator of the small study; what a trial would take in memory is tested elsewhere."""
     monkeypatch.setattr("hpo.engine.intent.memory_need", lambda *args, **kwargs: MEMORY)
 
-    def build(executor=None, store=None, listener=None, stop=None, workers=1, **search):
+    def build(executor=None, store=None, listener=None, stop=None, workers=1, keep=5, **search):
         section = context.config.search.model_copy(update=search)
-        study = context.config.study.model_copy(update={"workers": workers})
+        study = context.config.study.model_copy(update={"workers": workers, "keep": keep})
         config = context.config.model_copy(update={"search": section, "study": study})
         settings = SearchSettings(
             plan=context.plan,
@@ -265,15 +265,18 @@ def test_a_bug_of_its_own_is_raised(make):
         make(listener=Breaks(), trials=3).run()
 
 
-def test_only_the_best_keeps_its_weights(make, context):
+def test_only_the_best_keep_their_weights(make, context):
     scores = iter([0.5, 0.3, 0.4, 0.2])
 
     class Writes(ScriptedExecutor):
         def finished(self, job, curve, reason):
             job.weights.parent.mkdir(parents=True, exist_ok=True)
             job.weights.touch()
+            job.weights.with_name("config.json").touch()
             return super().finished(job, curve, reason)
 
-    make(executor=Writes(lambda seed, before: [next(scores)]), trials=4).run()
-    kept = sorted(path.parent.name for path in context.files.folder.glob("checkpoints/*/best.safetensors"))
-    assert kept == ["trial_0003"]
+    make(executor=Writes(lambda seed, before: [next(scores)]), trials=4, keep=2).run()
+    folders = sorted(path.name for path in context.files.folder.glob("checkpoints/*"))
+    assert folders == ["trial_0001", "trial_0003"]
+    kept = sorted(path.parent.name for path in context.files.folder.glob("checkpoints/*/model.safetensors"))
+    assert kept == folders

@@ -101,10 +101,10 @@ def test_a_finished_study_leaves_what_the_contract_says(tiny_study):
     assert "trials" in files.study_toml.read_text()
     assert re.search(r"trial 2 COMPLETE", files.log.read_text())
     assert all(plot.stat().st_size > 5_000 for plot in files.plots.glob("*.png"))
-    kept = list(files.folder.glob("checkpoints/*/best.safetensors"))
-    assert kept == [files.weights(best["trial_number"])]
+    kept = set(files.folder.glob("checkpoints/*/model.safetensors"))
+    assert kept == {files.weights(record.trial_number) for record in rank(records)[:5]}
     assert (
-        sum(t.numel() for n, t in load_file(kept[0]).items() if n != "offset")
+        sum(t.numel() for n, t in load_file(files.weights(best["trial_number"])).items() if n != "offset")
         == best["architecture"]["param_count"]
     )
 

@@ -72,7 +72,7 @@ def job(tmp_path):
         seed=0,
         device="cpu",
         threads=1,
-        weights=tmp_path / "best.safetensors",
+        weights=tmp_path / "model.safetensors",
         beats=None,
         checkpoint=tmp_path / "resume.safetensors",
         quarantine=tmp_path / "quarantine",

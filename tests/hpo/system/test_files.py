@@ -16,7 +16,7 @@ def test_names_are_those_of_the_contract(tmp_path):
     assert files.best("750k") == folder / "a_b_h1_2M_750k_best.json"
     assert files.all_trials == folder / "a_b_h1_2M_all_trials.json"
     assert files.summary_md == folder / "a_b_h1_2M_study_summary.md"
-    assert files.weights(3) == folder / "checkpoints" / "trial_0003" / "best.safetensors"
+    assert files.weights(3) == folder / "checkpoints" / "trial_0003" / "model.safetensors"
 
 
 def test_a_write_replaces_whole_and_leaves_nothing_beside(tmp_path):

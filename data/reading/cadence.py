@@ -1,0 +1,76 @@
+"""From a frequency in words back to times: the next ones, and where rows do not follow one another.
+
+Legend: T rows.
+"""
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .steps import STEP, Times
+
+_FIXED = {
+    "week": "7D", "day": "1D", "hour": "1h", "minute": "1min", "second": "1s", "millisecond": "1ms",
+    "microsecond": "1us", "nanosecond": "1ns", "ms": "1ms", STEP: "1s",
+}  # fmt: skip
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_BUSINESS = "business day"
+
+
+def breaks_of(times: Times, frequency: str) -> npt.NDArray[np.bool_]:
+    """Which steps between rows are not the frequency's, shape (T - 1,); none where it has no step.
+
+    Args:
+        times: Increasing, shape (T,).
+        frequency: In the words of :func:`hpo.data.reading.steps.usual_step`.
+    """
+    count, unit = _parse(frequency)
+    if unit in _FIXED:
+        return np.asarray(np.diff(times) != count * np.timedelta64(pd.Timedelta(_FIXED[unit]).value, "ns"))
+    if unit in _MONTHS:
+        months = np.diff(times.astype("datetime64[M]").astype(np.int64))
+        return np.asarray(months != count * _MONTHS[unit])
+    if unit == _BUSINESS:
+        days = times.astype("datetime64[D]")
+        return np.asarray(np.busday_count(days[:-1], days[1:]) != count)
+    return np.zeros(max(len(times) - 1, 0), dtype=bool)
+
+
+def next_times(times: Times, frequency: str, n_steps: int) -> Times:
+    """The times of the next rows, shape (n_steps,), after the last of some; NaT where there is no step.
+
+    Months keep their day; where all times are last days of months, so are the next ones. Business days know
+    weekends and no holidays.
+
+    Args:
+        times: At least one, increasing; the last is the one to go on from.
+        frequency: As :func:`breaks_of`.
+        n_steps: How many.
+    """
+    last, ahead = times[-1], np.arange(1, n_steps + 1)
+    count, unit = _parse(frequency)
+    if unit in _FIXED:
+        step = count * np.timedelta64(pd.Timedelta(_FIXED[unit]).value, "ns")
+        return np.asarray(last + ahead * step, dtype="datetime64[ns]")
+    if unit in _MONTHS:
+        at_end = bool(pd.DatetimeIndex(times).is_month_end.all())
+        offset = pd.offsets.MonthEnd if at_end else pd.DateOffset
+        start = pd.Timestamp(last)
+        months = [count * _MONTHS[unit] * int(n) for n in ahead]
+        moments = [start + (offset(n) if at_end else offset(months=n)) for n in months]
+        return np.array([moment.to_datetime64() for moment in moments], dtype="datetime64[ns]")
+    if unit == _BUSINESS:
+        day = last.astype("datetime64[D]")
+        days = np.busday_offset(day, count * ahead, roll="backward")
+        return np.asarray(days.astype("datetime64[ns]") + (last - day), dtype="datetime64[ns]")
+    return np.full(n_steps, np.datetime64("NaT"), dtype="datetime64[ns]")
+
+
+def _parse(frequency: str) -> tuple[int, str]:
+    """How many of which unit."""
+    match = re.fullmatch(r"(?:([\d,]+) )?(.*)", frequency)
+    assert match is not None
+    unit = match[2] if match[2] in (*_FIXED, *_MONTHS, _BUSINESS) else match[2].removesuffix("s")
+    return int((match[1] or "1").replace(",", "")), unit

@@ -1,0 +1,254 @@
+"""A trained model that forecasts: raw rows in, forecasts in the user's units out.
+
+Legend: T rows, L context_length, C channels, K target columns, N windows, O outputs, S steps.
+"""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow.parquet
+import torch
+from torch import Tensor, nn
+
+from hpo.data.base import STEPS
+from hpo.data.reading.cadence import breaks_of, next_times
+from hpo.data.reading.replay import Rows
+from hpo.data.scaling import apply
+from hpo.errors import DatasetError
+from hpo.learn.bundle import Bundle
+from hpo.learn.folder import EXAMPLE, WEIGHTS, build, read_folder
+from hpo.learn.settings import EVAL_BATCH, autocast_of
+from hpo.learn.windows import Windows
+from hpo.scoring.forecasts import Array, sigmoid, softmax
+from hpo.store.frame import to_table
+
+COLUMNS = ("series", "origin", "timestamp", "step", "column", "forecast")
+"""The columns of a forecast; behind them ``truth`` where it is known what came."""
+
+Ends = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecaster:
+    """A model and all that it needs to forecast from raw rows.
+
+    Attributes:
+        bundle: How rows become channels, and outputs forecasts.
+        model: The network, with its weights, (N, L, C) -> (N, O) or more.
+        example: A file with the rows that one forecast needs; None where there is none.
+    """
+
+    bundle: Bundle
+    model: nn.Module
+    example: Path | None = None
+
+    def predict(self, data: str | Path | pd.DataFrame | None = None, *, rolling: bool = False) -> pd.DataFrame:
+        """Forecast from the last row of each series on, or from every possible origin.
+
+        Args:
+            data: New rows: a data frame, or the path of a file that a study could be run on. None takes the
+                example's, where there is one.
+            rolling: From every possible origin, with what came beside the forecast.
+
+        Returns:
+            A row for each series, origin, step and column, in the user's units: the columns
+            :data:`COLUMNS`, and ``truth`` if rolling.
+
+        Raises:
+            DatasetError: The rows cannot be used; one line.
+        """
+        rows = self.read(data)
+        return self.roll(rows)[0] if rolling else self.forecast(rows)
+
+    def read(self, data: str | Path | pd.DataFrame | None = None) -> Rows:
+        """Rows as :meth:`predict` takes them, ready to be windowed.
+
+        Raises:
+            DatasetError: As :meth:`predict`.
+        """
+        if isinstance(data, pd.DataFrame):
+            time = (*self.bundle.replay.time, None)[0]
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "frame.parquet"
+                pyarrow.parquet.write_table(to_table(data, time), path)
+                return self._read(path, "data")
+        if data is None and self.example is None:
+            raise DatasetError("this forecaster has no example of its own: give it rows to forecast from")
+        path = Path(data) if data is not None else self.example
+        assert path is not None
+        return self._read(path, str(path))
+
+    def _read(self, path: Path, name: str) -> Rows:
+        try:
+            return self.bundle.replay.read(path)
+        except ValueError as error:
+            raise DatasetError(f"{name}: {error}") from error
+
+    def forecast(self, rows: Rows) -> pd.DataFrame:
+        """Forecast from the last row of each series on.
+
+        Returns:
+            A row for each series, step and column, with the columns :data:`COLUMNS`.
+
+        Raises:
+            DatasetError: A series has too few rows, or a step is missing among the last.
+        """
+        ends = self._last(rows)
+        return self._frame(rows, ends, self.outputs(rows, ends))
+
+    def roll(self, rows: Rows, stride: int | None = None) -> tuple[pd.DataFrame, dict[str, float]]:
+        """Forecast from every possible origin, and hold each forecast against what came.
+
+        Args:
+            rows: With what came.
+            stride: Rows between origins; None takes the last step that is forecast, so that no row is
+                forecast twice.
+
+        Returns:
+            As :meth:`forecast`, with a column ``truth``; and the task's metrics, as a trial's record has
+            them; empty where nothing that came is known.
+
+        Raises:
+            DatasetError: No series has a window and what came after it.
+        """
+        ends = self._origins(rows, stride or max(1, self.bundle.steps[-1]))
+        outputs = self.outputs(rows, ends)
+        truth = rows.targets[ends[:, None] + np.array(self.bundle.steps)]
+        frame = self._frame(rows, ends, outputs)
+        if self.bundle.task != "multiclass":
+            frame["truth"] = truth.reshape(-1)
+        else:
+            frame["truth"] = np.repeat(truth.reshape(-1), len(self.bundle.names))
+        return frame, self._scores(rows, ends, outputs, truth.reshape(len(ends), -1))
+
+    def outputs(self, rows: Rows, ends: Ends) -> Array:
+        """What the network says, (N, O): scaled forecasts or logits; of a Gaussian forecast the mean.
+
+        Args:
+            rows: New rows.
+            ends: Last row of each window, which has L rows.
+        """
+        bundle = self.bundle
+        mean = np.array([channel.mean for channel in bundle.channels])
+        std = np.array([channel.std for channel in bundle.channels])
+        series = torch.from_numpy(apply(rows.values, mean, std))
+        windows = Windows(series, torch.zeros(len(series), 1), ends, bundle.context_length)
+        autocast = autocast_of(series.device, bundle.precision)
+        parts: list[Tensor] = []
+        with torch.inference_mode():
+            for inputs, _ in windows.batches(EVAL_BATCH):
+                with autocast():
+                    parts.append(self.model(inputs).float()[:, : bundle.n_outputs])
+        return np.asarray(torch.cat(parts).double().numpy())
+
+    def _last(self, rows: Rows) -> Ends:
+        length = self.bundle.context_length
+        stops = np.append(np.flatnonzero(np.diff(rows.series)) + 1, len(rows.series))
+        starts = {stop: start for start, stop in rows.segments}
+        begins = dict(zip(stops.tolist(), [0, *stops[:-1].tolist()], strict=True))
+        for number, stop in enumerate(stops.tolist()):
+            of = f" of series {rows.ids[number]!r}" if rows.ids else ""
+            n_rows = stop - begins[stop]
+            if n_rows < length:
+                raise DatasetError(f"a forecast needs {length:,} rows{of}, got {n_rows:,}")
+            self._check_step(rows.times[begins[stop] : stop], of)
+            if stop - starts[stop] < length:
+                before = pd.Timestamp(rows.times[starts[stop] - 1])
+                after = pd.Timestamp(rows.times[starts[stop]])
+                raise DatasetError(
+                    f"a forecast needs the last {length:,} rows{of} one {self.bundle.frequency} apart; after "
+                    f"{before} comes {after}"
+                )
+        return stops - 1
+
+    def _check_step(self, times: npt.NDArray[np.datetime64], of: str) -> None:
+        """Refuse rows of another step than the model was trained on."""
+        breaks = breaks_of(times, self.bundle.frequency)
+        if len(breaks) and breaks.mean() > 0.5:
+            usual = pd.Timedelta(np.median(np.diff(times)))
+            raise DatasetError(
+                f"rows{of} are mostly {usual} apart; the model was trained on rows one "
+                f"{self.bundle.frequency} apart: bring them to that step"
+            )
+
+    def _origins(self, rows: Rows, stride: int) -> Ends:
+        length, ahead = self.bundle.context_length, max(self.bundle.steps)
+        ends = [np.arange(start + length - 1, stop - ahead, stride) for start, stop in rows.segments]
+        found = np.concatenate(ends).astype(np.int64)
+        if len(found) == 0:
+            longest = max(stop - start for start, stop in rows.segments)
+            self._check_step(rows.times, "")
+            raise DatasetError(
+                f"rolling needs {length + ahead:,} rows one {self.bundle.frequency} apart, {length:,} before the "
+                f"origin and {ahead:,} after it; got {longest:,}"
+            )
+        return found
+
+    def _scores(self, rows: Rows, ends: Ends, outputs: Array, truth: Array) -> dict[str, float]:
+        known = ~np.isnan(truth).any(axis=1)
+        if not known.any():
+            return {}
+        bundle, scale = self.bundle, self.bundle.scale
+        last = rows.targets[ends[known]]
+        if bundle.task == "regression":
+            truth = (truth - scale.mean) / scale.std
+            k = len(bundle.targets)
+            last = (last - scale.mean[:k]) / scale.std[:k]
+        return bundle.scorer.metrics(outputs[known], truth[known], last)
+
+    def _values(self, outputs: Array) -> Array:
+        """Outputs (N, O) in the user's units; probabilities of a classification."""
+        if self.bundle.task == "binary":
+            return sigmoid(outputs)
+        if self.bundle.task == "multiclass":
+            return softmax(outputs)
+        return np.asarray(outputs * self.bundle.scale.std + self.bundle.scale.mean)
+
+    def _frame(self, rows: Rows, ends: Ends, outputs: Array) -> pd.DataFrame:
+        bundle, n = self.bundle, len(ends)
+        steps, names = np.array(bundle.steps), list(bundle.names)
+        each = len(steps) * len(names)
+        ids = np.array(rows.ids or ("",), dtype=object)
+        series = ids[rows.series[ends]] if rows.ids else np.repeat(ids, n)
+        ahead = np.stack([self._ahead(rows, int(end)) for end in ends])
+        origin, timestamp = rows.times[ends], ahead[:, steps - 1] if steps[0] > 0 else rows.times[ends][:, None]
+        frame = pd.DataFrame(
+            {
+                "series": np.repeat(series, each),
+                "origin": np.repeat(origin, each),
+                "timestamp": np.repeat(timestamp, len(names), axis=1).reshape(-1),
+                "step": np.tile(np.repeat(steps, len(names)), n),
+                "column": np.tile(np.array(names, dtype=object), n * len(steps)),
+                "forecast": self._values(outputs).reshape(-1),
+            }
+        )
+        if bundle.frequency.endswith(STEPS):
+            for name in ("origin", "timestamp"):
+                frame[name] = frame[name].to_numpy().astype("datetime64[s]").astype(np.int64)
+        return frame
+
+    def _ahead(self, rows: Rows, end: int) -> npt.NDArray[np.datetime64]:
+        """The times of the rows after one: those that are there, else those that would follow."""
+        n_steps, frequency = max(1, *self.bundle.steps), self.bundle.frequency
+        times = rows.times[end + 1 : end + 1 + n_steps]
+        if len(times) == n_steps and (rows.series[end + 1 : end + 1 + n_steps] == rows.series[end]).all():
+            return times
+        return next_times(rows.times[max(0, end - self.bundle.context_length + 1) : end + 1], frequency, n_steps)
+
+
+def load_forecaster(folder: Path) -> Forecaster:
+    """The forecaster in a folder.
+
+    Raises:
+        StorageError: It is none, damaged, or not safe to load.
+    """
+    bundle, files = read_folder(folder)
+    return Forecaster(
+        bundle=bundle,
+        model=build(bundle, files[WEIGHTS], folder),
+        example=folder / EXAMPLE if EXAMPLE in files else None,
+    )
