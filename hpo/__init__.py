@@ -1,7 +1,7 @@
 """Budget-aware hyperparameter search for forecasting models.
 
-``hpo.run`` runs a study, ``hpo.plan`` says what it would do, ``hpo.open`` opens one that is there;
-docs/python.md has the rest. A name is imported when it is first used.
+``hpo.run`` runs a study, ``hpo.plan`` says what it would do, ``hpo.open`` opens one that is there,
+``hpo.load`` a forecaster that one was exported to; docs/python.md has the rest. A name is imported when it is first used.
 
 ``hpo.models``, ``hpo.data`` and ``hpo.studies`` are the top-level folders ``models/``, ``data/`` and
 ``studies/`` of a checkout: names too common to install on their own. An installed wheel carries them
@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hpo.api import load as load
     from hpo.api import open as open
     from hpo.api import plan as plan
     from hpo.api import run as run
     from hpo.api.study import Study as Study
+    from hpo.api.winner import BestTrial as BestTrial
     from hpo.engine.listener import EpochEnded as EpochEnded
     from hpo.engine.listener import Listener as Listener
     from hpo.engine.listener import Said as Said
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from hpo.errors import HpoError as HpoError
     from hpo.errors import StorageError as StorageError
     from hpo.errors import UnknownNameError as UnknownNameError
+    from hpo.learn.forecaster import Forecaster as Forecaster
     from hpo.report.preview import Preview as Preview
     from hpo.system.stop import StopFlag as StopFlag
     from hpo.trial.record import TrialRecord as TrialRecord
@@ -38,8 +41,10 @@ if TYPE_CHECKING:
 _EVENTS = ("StudyEvent", "StudyStarted", "Said", "TrialStarted", "EpochEnded", "TrialEnded", "StudyEnded")
 _ERRORS = ("HpoError", "ConfigError", "UnknownNameError", "BudgetError", "DatasetError", "StorageError")
 _HOME = {
-    **dict.fromkeys(("run", "plan", "open"), "hpo.api"),
+    **dict.fromkeys(("run", "plan", "open", "load"), "hpo.api"),
     "Study": "hpo.api.study",
+    "BestTrial": "hpo.api.winner",
+    "Forecaster": "hpo.learn.forecaster",
     "Preview": "hpo.report.preview",
     **dict.fromkeys(("Listener", *_EVENTS), "hpo.engine.listener"),
     **dict.fromkeys(_ERRORS, "hpo.errors"),

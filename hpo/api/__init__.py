@@ -15,6 +15,7 @@ import pyarrow.parquet
 import hpo.system.notebook  # before Optuna  # noqa: F401
 from hpo.api.session import SILENT, plan_study, run_study
 from hpo.api.study import Study
+from hpo.api.winner import load as load
 from hpo.engine.context import files_of
 from hpo.engine.listener import Listener
 from hpo.errors import ConfigError, StorageError

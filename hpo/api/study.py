@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hpo.api.winner import BestTrial
 from hpo.store.layout import ExperimentFiles
 from hpo.store.results import all_rows
 from hpo.trial.record import TrialRecord, rank
@@ -40,10 +41,10 @@ class Study:
         return self.files.summary_md
 
     @property
-    def best(self) -> TrialRecord | None:
-        """The best completed trial's record; None if no trial completed."""
+    def best(self) -> BestTrial | None:
+        """The best completed trial's record, which can forecast; None if no trial completed."""
         ranked = rank(list(self.records))
-        return ranked[0] if ranked else None
+        return BestTrial.of(ranked[0], self.files) if ranked else None
 
     @property
     def references(self) -> dict[str, dict[str, float]]:

@@ -52,12 +52,12 @@ def example_csv(bundle: Bundle, rows: Rows) -> bytes | None:
 
 def _first(bundle: Bundle, rows: Rows, start: int, stop: int) -> int:
     """The first row of a series' example: of its last window, or where all its values are known."""
-    first = max(start, stop - bundle.context_length)
-    places = [j for j, channel in enumerate(bundle.channels) if channel.kind == "missing"]
-    for j in places:
-        known = np.flatnonzero(rows.values[start : first + 1, j] == 0)
-        if len(known):
-            first = min(first, start + int(known[-1]))
+    window = max(start, stop - bundle.context_length)
+    first = window
+    for j, channel in enumerate(bundle.channels):
+        if channel.kind == "missing":
+            known = np.flatnonzero(rows.values[start : window + 1, j] == 0)
+            first = min(first, start + int(known[-1])) if len(known) else first
     return first
 
 

@@ -59,3 +59,30 @@ def test_raw_rows_give_the_numbers_of_the_record(regression):
     scores, recorded = recomputed(*regression)
     assert scores.keys() == recorded.keys()
     assert scores == pytest.approx(recorded, rel=1e-5)
+
+
+def test_without_new_data_it_forecasts_from_the_last_row_on(regression):
+    study, path = regression
+    forecast = study.best.predict()
+    assert list(forecast.columns) == ["series", "origin", "timestamp", "step", "column", "forecast"]
+    assert forecast["step"].tolist() == [1, 1, 2, 2, 3, 3]
+    last = pd.Timestamp("2024-01-01") + pd.Timedelta(hours=399)
+    assert (forecast["origin"] == last).all()
+    assert (forecast["timestamp"] == last + pd.to_timedelta(forecast["step"], unit="h")).all()
+    load = forecast.loc[forecast["column"] == "load", "forecast"]
+    price = forecast.loc[forecast["column"] == "price", "forecast"]
+    assert load.between(3_000, 7_000).all()
+    assert price.between(0.01, 0.03).all()
+
+
+def test_an_exported_folder_gives_the_same_forecasts(regression, tmp_path):
+    study, path = regression
+    folder = study.best.export(tmp_path / "winner")
+    assert sorted(each.name for each in folder.iterdir()) == [
+        "README.md", "config.json", "example.csv", "model.safetensors",
+    ]  # fmt: skip
+    loaded = hpo.load(folder)
+    own = study.best.predict()
+    for data in (None, path, series(), series().tail(40), series().set_index("date")):
+        pd.testing.assert_frame_equal(loaded.predict(data), own)
+    assert study.best.export(tmp_path / "winner") == folder
