@@ -135,6 +135,7 @@ def test_a_quick_help_imports_nothing_heavy():
         "hpo.cli",
         "hpo.cli.main",
         "hpo.cli.exits",
+        "hpo.cli.forecasts",
         "hpo.cli.options",
         "hpo.errors",
     }

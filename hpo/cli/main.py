@@ -17,6 +17,7 @@ from hpo.cli.exits import (
     EXIT_NOTHING_COMPLETED,
     one_line_errors,
 )
+from hpo.cli.forecasts import Out, add_forecasts
 from hpo.cli.options import Commands, flag_of, study_command
 
 app = typer.Typer(
@@ -36,14 +37,12 @@ data_app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 
-Out = Annotated[Path, typer.Option(help="Folder that everything is written to.")]
 Storage = Annotated[
     str | None, typer.Option(help="Database URL; default: sqlite:/// and studies.db in the folder --out.")
 ]
 Experiment = Annotated[str, typer.Option(help="Name of the study.")]
 AnyExperiment = Annotated[str | None, typer.Option(help="Name of the study; default: all of them.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
 WATCH_SECONDS = 2.0
 
 
@@ -162,6 +161,9 @@ def rerun(
         show_rerun(result)
     if not result.reproduced:
         raise typer.Exit(EXIT_FOUND_SOMETHING)
+
+
+add_forecasts(app)
 
 
 @app.command(epilog="Example: hpo models --context 96 --channels 7")

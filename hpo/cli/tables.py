@@ -164,6 +164,8 @@ def show_rerun(rerun: Rerun) -> None:
         console.print(f"- {problem}")
     if rerun.reproduced:
         console.print("reproduced: every epoch's score is the same to the bit")
+        if rerun.restored is not None:
+            console.print(f"its weights are there again: {rerun.restored}", soft_wrap=True)
     else:
         console.print(f"not reproduced: the largest difference is {rerun.largest_difference:.3g}")
 

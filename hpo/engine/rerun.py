@@ -1,6 +1,7 @@
 """One trial again from its record: does it reproduce?"""
 
 import math
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,11 +11,14 @@ from hpo.errors import ConfigError
 from hpo.execute.executor import follow
 from hpo.execute.executors import make_executor
 from hpo.search.searcher import Verdict
+from hpo.store.layout import ExperimentFiles
 from hpo.store.records import read_record
 from hpo.study.config import read_own_config
+from hpo.system.files import write_bytes
 from hpo.system.stop import StopFlag
 from hpo.trial.events import EpochResult, Event, Failed
 from hpo.trial.record import TrialRecord
+from hpo.trial.state import State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +30,14 @@ class Rerun:
         recorded: Validation losses by epoch, from the record.
         again: The same, now.
         problems: What makes a difference likely: other data, another device, other code.
+        restored: Where its weights are again, if they were gone and it reproduced; else None.
     """
 
     record: TrialRecord
     recorded: list[float | None]
     again: list[float]
     problems: list[str]
+    restored: Path | None = None
 
     @property
     def largest_difference(self) -> float:
@@ -48,7 +54,9 @@ class Rerun:
 
 
 def rerun_trial(path: Path) -> Rerun:
-    """Train a trial again, with its seed, threads and micro-batch; nothing is written.
+    """Train a trial again, with its seed, threads and micro-batch.
+
+    Nothing is written but the weights of a completed trial that reproduces, if they are gone.
 
     Args:
         path: ``outputs/<experiment>/trials/trial_0007.json``, beside its ``study.toml``.
@@ -75,13 +83,29 @@ def rerun_trial(path: Path) -> Rerun:
             curve.append(event)
         return Verdict.CONTINUE if len(curve) < n_epochs else Verdict.STOP
 
-    job = replace(make_job(context, record, beats=None), weights=None, checkpoint=None, max_seconds=None)
-    outcome = follow(make_executor(context.config.study.executor).run(job, StopFlag()), on_event)
-    if isinstance(outcome, Failed) and len(curve) < n_epochs:
-        problems.append(f"it ended early: {outcome.message}")
-    return Rerun(
-        record=record,
-        recorded=[epoch.val_loss for epoch in record.learning_curve],
-        again=[row.val_loss for row in curve],
-        problems=problems,
-    )
+    job = make_job(context, record, beats=None)
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / context.files.weights(record.trial_number).name
+        job = replace(job, weights=weights, checkpoint=None, max_seconds=None)
+        outcome = follow(make_executor(context.config.study.executor).run(job, StopFlag()), on_event)
+        if isinstance(outcome, Failed) and len(curve) < n_epochs:
+            problems.append(f"it ended early: {outcome.message}")
+        rerun = Rerun(
+            record=record,
+            recorded=[epoch.val_loss for epoch in record.learning_curve],
+            again=[row.val_loss for row in curve],
+            problems=problems,
+        )
+        if not rerun.reproduced or record.state != State.COMPLETE or not weights.is_file():
+            return rerun
+        return replace(rerun, restored=_restore(context.files, record.trial_number, weights))
+
+
+def _restore(files: ExperimentFiles, number: int, weights: Path) -> Path | None:
+    """Put weights where a trial that keeps them has its own; None if it has them."""
+    if files.bundle(number).is_file():
+        return None
+    config = weights.with_name(files.bundle(number).name)
+    for source, target in ((weights, files.weights(number)), (config, files.bundle(number))):
+        write_bytes(target, source.read_bytes())
+    return files.weights(number)

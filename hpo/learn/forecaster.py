@@ -160,7 +160,7 @@ class Forecaster:
                 before = pd.Timestamp(rows.times[starts[stop] - 1])
                 after = pd.Timestamp(rows.times[starts[stop]])
                 raise DatasetError(
-                    f"a forecast needs the last {length:,} rows{of} one {self.bundle.frequency} apart; after "
+                    f"a forecast needs the last {length:,} rows{of} {_a_step(self.bundle.frequency)} apart; after "
                     f"{before} comes {after}"
                 )
         return stops - 1
@@ -183,7 +183,7 @@ class Forecaster:
             longest = max(stop - start for start, stop in rows.segments)
             self._check_step(rows.times, "")
             raise DatasetError(
-                f"rolling needs {length + ahead:,} rows one {self.bundle.frequency} apart, {length:,} before the "
+                f"rolling needs {length + ahead:,} rows {_a_step(self.bundle.frequency)} apart, {length:,} before the "
                 f"origin and {ahead:,} after it; got {longest:,}"
             )
         return found
@@ -238,6 +238,10 @@ class Forecaster:
         if len(times) == n_steps and (rows.series[end + 1 : end + 1 + n_steps] == rows.series[end]).all():
             return times
         return next_times(rows.times[max(0, end - self.bundle.context_length + 1) : end + 1], frequency, n_steps)
+
+
+def _a_step(frequency: str) -> str:
+    return frequency if frequency[:1].isdigit() else f"1 {frequency}"
 
 
 def load_forecaster(folder: Path) -> Forecaster:
