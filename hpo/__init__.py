@@ -1,7 +1,8 @@
 """Budget-aware hyperparameter search for forecasting models.
 
 ``hpo.run`` runs a study, ``hpo.plan`` says what it would do, ``hpo.open`` opens one that is there,
-``hpo.load`` a forecaster that one was exported to; docs/python.md has the rest. A name is imported when it is first used.
+``hpo.load`` a forecaster that one was exported to; docs/python.md has the rest. A name is imported when it is
+first used.
 
 ``hpo.models``, ``hpo.data`` and ``hpo.studies`` are the top-level folders ``models/``, ``data/`` and
 ``studies/`` of a checkout: names too common to install on their own. An installed wheel carries them

@@ -55,11 +55,12 @@ def next_times(times: Times, frequency: str, n_steps: int) -> Times:
         step = count * np.timedelta64(pd.Timedelta(_FIXED[unit]).value, "ns")
         return np.asarray(last + ahead * step, dtype="datetime64[ns]")
     if unit in _MONTHS:
-        at_end = bool(pd.DatetimeIndex(times).is_month_end.all())
-        offset = pd.offsets.MonthEnd if at_end else pd.DateOffset
-        start = pd.Timestamp(last)
         months = [count * _MONTHS[unit] * int(n) for n in ahead]
-        moments = [start + (offset(n) if at_end else offset(months=n)) for n in months]
+        start = pd.Timestamp(last)
+        if pd.DatetimeIndex(times).is_month_end.all():
+            moments = [start + pd.offsets.MonthEnd(n) for n in months]
+        else:
+            moments = [start + pd.DateOffset(months=n) for n in months]
         return np.array([moment.to_datetime64() for moment in moments], dtype="datetime64[ns]")
     if unit == _BUSINESS:
         day = last.astype("datetime64[D]")

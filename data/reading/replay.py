@@ -1,6 +1,6 @@
 """New rows, read and made into channels the way a study's own were.
 
-Nothing is decided anew that training has decided: columns, kinds, categories, fillings and the step are given.
+What training has decided is not decided anew: columns, kinds, categories, fillings and the step.
 
 Legend: T rows, C channels, K target columns.
 """
@@ -91,7 +91,8 @@ class Replay:
         columns = tuple(dict.fromkeys(channel.column for channel in self.channels))
         if lacking := [name for name in columns if name not in source.names]:
             raise ValueError(
-                f"column{'s' * (len(lacking) > 1)} {_shown(lacking)} {'are' if lacking[1:] else 'is'} missing; "
+                f"{'columns' if lacking[1:] else 'column'} {_shown(lacking)} "
+                f"{'are' if lacking[1:] else 'is'} missing; "
                 f"the model needs {_shown(columns)}"
             )
         keys = tuple(key for key in self.request.series if key in source.names)
@@ -212,7 +213,9 @@ def _numbers(source: Source, name: str, is_boolean: bool) -> Array:
     if name in source.numbers:
         values = source.numbers[name].astype(np.float64)
         if np.isinf(values).any():
-            raise ValueError(f"column {name!r} holds infinity, first in row {int(np.isinf(values).argmax()) + 1:,}")
+            raise ValueError(
+                f"column {name!r} holds infinity, first in row {int(np.isinf(values).argmax()) + 1:,}"
+            )
         return np.asarray(values)
     if source.left_out.get(name) == "is empty":
         return np.full(source.n_rows, np.nan)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import shutil
 from pathlib import Path
 
@@ -35,7 +36,9 @@ class BestTrial(TrialRecord):
         trial._files = files
         return trial
 
-    def predict(self, data: str | Path | pd.DataFrame | None = None, *, rolling: bool = False) -> pd.DataFrame:
+    def predict(
+        self, data: str | Path | pd.DataFrame | None = None, *, rolling: bool = False
+    ) -> pd.DataFrame:
         """Forecast, as :meth:`hpo.Forecaster.predict`; without data from the study's own last row on.
 
         Raises:
@@ -91,8 +94,8 @@ def files_at(target: str, out: Path) -> ExperimentFiles:
     folder = path.absolute() if (path / "trials").is_dir() else out / check_name(target)
     if not (folder / "trials").is_dir():
         raise StorageError(
-            f"{target}: neither a folder with a {CONFIG} nor an experiment in {out}; `hpo status --out {out}` "
-            "lists the experiments"
+            f"{target}: neither a folder with a {CONFIG} nor an experiment in {out}; "
+            f"`hpo status --out {shlex.quote(str(out))}` lists the experiments"
         )
     return ExperimentFiles(out=folder.parent, experiment=folder.name)
 
@@ -131,7 +134,11 @@ def own_rows(files: ExperimentFiles, forecaster: Forecaster) -> Rows:
 
 
 def export(
-    files: ExperimentFiles, number: int | None = None, folder: Path | None = None, *, with_example: bool = True
+    files: ExperimentFiles,
+    number: int | None = None,
+    folder: Path | None = None,
+    *,
+    with_example: bool = True,
 ) -> Path:
     """Write a trial's forecaster as a folder of its own, whole or not at all.
 
@@ -182,10 +189,12 @@ def _kept(files: ExperimentFiles, number: int | None) -> int:
         raise StorageError(f"{files.experiment}: no trial completed, so there is nothing to forecast with")
     wanted = ranked[0] if number is None else number
     if wanted not in ranked:
-        raise ConfigError(f"no trial {wanted} of {files.experiment} completed; kept: {_listed(kept)}", key="trial")
+        raise ConfigError(
+            f"no trial {wanted} of {files.experiment} completed; kept: {_listed(kept)}", key="trial"
+        )
     raise StorageError(
-        f"trial {wanted} of {files.experiment} has no weights any more; `hpo rerun {files.trial(wanted)}` restores "
-        f"them; kept: {_listed(kept)}"
+        f"trial {wanted} of {files.experiment} has no weights any more; "
+        f"`hpo rerun {shlex.quote(str(files.trial(wanted)))}` restores them; kept: {_listed(kept)}"
     )
 
 

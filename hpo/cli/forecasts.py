@@ -19,14 +19,16 @@ Trial = Annotated[
 
 def add_forecasts(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(epilog="Examples: hpo predict my_study --to forecast.csv | hpo predict winner --data new.csv")(
-        predict
-    )
+    app.command(
+        epilog="Examples: hpo predict my_study --to forecast.csv | hpo predict winner --data new.csv"
+    )(predict)
     app.command(epilog="Example: hpo export my_study --to winner")(export)
 
 
 def predict(
-    target: Annotated[str, typer.Argument(metavar="EXPERIMENT|FOLDER", help="A study, or an exported folder.")],
+    target: Annotated[
+        str, typer.Argument(metavar="EXPERIMENT|FOLDER", help="A study, or an exported folder.")
+    ],
     data: Annotated[
         Path | None, typer.Option(help="New rows; default: from the last row of the study's own data on.")
     ] = None,
@@ -41,7 +43,9 @@ def predict(
     from hpo.api.winner import files_at, forecaster_of, is_folder, load, own_rows
 
     if rolling and data is None:
-        raise ConfigError("needs --data: a study's own rows are those that the model was trained on", key="rolling")
+        raise ConfigError(
+            "needs --data: a study's own rows are those that the model was trained on", key="rolling"
+        )
     if is_folder(target):
         if trial is not None:
             raise ConfigError("is for a study; an exported folder holds one trial alone", key="trial")
@@ -82,7 +86,9 @@ def export(
     folder = write(files_at(experiment, out), trial, to, with_example=example)
     print(folder)
     if (folder / "example.csv").is_file():
-        print("hpo: example.csv holds the last rows of your data; --no-example leaves them out", file=sys.stderr)
+        print(
+            "hpo: example.csv holds the last rows of your data; --no-example leaves them out", file=sys.stderr
+        )
 
 
 def _write(frame: "pd.DataFrame", to: Path | None) -> None:

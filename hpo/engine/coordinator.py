@@ -87,9 +87,7 @@ class Coordinator:
 
     @cached_property
     def _scoreboard(self) -> Scoreboard:
-        return Scoreboard(
-            self.context.files, self.config.budgets, self.history, self.config.study.keep
-        )
+        return Scoreboard(self.context.files, self.config.budgets, self.history, self.config.study.keep)
 
     def run(self) -> list[TrialRecord]:
         """Run trials until the total is reached or the study is told to stop.

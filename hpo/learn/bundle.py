@@ -1,6 +1,6 @@
-"""All that turns raw rows into a forecast in the user's units, but for the weights: what ``config.json`` holds.
+"""All that turns raw rows into a forecast in the user's units, but for the weights: ``config.json``.
 
-A bundle is made from data alone: loading one builds a network of the catalogue and runs no code of the folder.
+It holds numbers and names alone: loading one builds a network of the catalogue and runs no code of it.
 
 Legend: L context_length, C channels, H horizon, K target columns, O outputs.
 """
@@ -224,7 +224,9 @@ class Bundle(_Fields):
     @property
     def scale(self) -> Scale:
         """Of the outputs."""
-        error = [np.nan if value is None else value for value in self.naive_error] or [np.nan] * self.n_outputs
+        error = [np.nan if value is None else value for value in self.naive_error] or [
+            np.nan
+        ] * self.n_outputs
         return Scale(
             mean=np.tile([target.mean for target in self.targets], len(self.steps)),
             std=np.tile([target.std for target in self.targets], len(self.steps)),

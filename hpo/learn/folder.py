@@ -76,7 +76,7 @@ def read_folder(folder: Path) -> tuple[Bundle, dict[str, bytes]]:
         StorageError: It is no such folder, or something in it is damaged, a link, or not named; one line.
     """
     try:
-        names = sorted(os.listdir(folder))
+        names = sorted(path.name for path in folder.iterdir())
     except OSError as error:
         raise StorageError(f"{folder}: no folder of a forecaster ({error.strerror})") from error
     if CONFIG not in names:

@@ -46,7 +46,9 @@ class Forecaster:
     model: nn.Module
     example: Path | None = None
 
-    def predict(self, data: str | Path | pd.DataFrame | None = None, *, rolling: bool = False) -> pd.DataFrame:
+    def predict(
+        self, data: str | Path | pd.DataFrame | None = None, *, rolling: bool = False
+    ) -> pd.DataFrame:
         """Forecast from the last row of each series on, or from every possible origin.
 
         Args:
@@ -73,13 +75,12 @@ class Forecaster:
         if isinstance(data, pd.DataFrame):
             time = (*self.bundle.replay.time, None)[0]
             with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / "frame.parquet"
-                pyarrow.parquet.write_table(to_table(data, time), path)
-                return self._read(path, "data")
-        if data is None and self.example is None:
+                kept = Path(folder) / "frame.parquet"
+                pyarrow.parquet.write_table(to_table(data, time), kept)
+                return self._read(kept, "data")
+        path = self.example if data is None else Path(data)
+        if path is None:
             raise DatasetError("this forecaster has no example of its own: give it rows to forecast from")
-        path = Path(data) if data is not None else self.example
-        assert path is not None
         return self._read(path, str(path))
 
     def _read(self, path: Path, name: str) -> Rows:
@@ -160,8 +161,8 @@ class Forecaster:
                 before = pd.Timestamp(rows.times[starts[stop] - 1])
                 after = pd.Timestamp(rows.times[starts[stop]])
                 raise DatasetError(
-                    f"a forecast needs the last {length:,} rows{of} {_a_step(self.bundle.frequency)} apart; after "
-                    f"{before} comes {after}"
+                    f"a forecast needs the last {length:,} rows{of} {_a_step(self.bundle.frequency)} apart; "
+                    f"after {before} comes {after}"
                 )
         return stops - 1
 
@@ -171,8 +172,8 @@ class Forecaster:
         if len(breaks) and breaks.mean() > 0.5:
             usual = pd.Timedelta(np.median(np.diff(times)))
             raise DatasetError(
-                f"rows{of} are mostly {usual} apart; the model was trained on rows one "
-                f"{self.bundle.frequency} apart: bring them to that step"
+                f"rows{of} are mostly {usual} apart; the model was trained on rows "
+                f"{_a_step(self.bundle.frequency)} apart: bring them to that step"
             )
 
     def _origins(self, rows: Rows, stride: int) -> Ends:
@@ -183,8 +184,8 @@ class Forecaster:
             longest = max(stop - start for start, stop in rows.segments)
             self._check_step(rows.times, "")
             raise DatasetError(
-                f"rolling needs {length + ahead:,} rows {_a_step(self.bundle.frequency)} apart, {length:,} before the "
-                f"origin and {ahead:,} after it; got {longest:,}"
+                f"rolling needs {length + ahead:,} rows {_a_step(self.bundle.frequency)} apart, {length:,} "
+                f"before the origin and {ahead:,} after it; got {longest:,}"
             )
         return found
 
@@ -215,7 +216,10 @@ class Forecaster:
         ids = np.array(rows.ids or ("",), dtype=object)
         series = ids[rows.series[ends]] if rows.ids else np.repeat(ids, n)
         ahead = np.stack([self._ahead(rows, int(end)) for end in ends])
-        origin, timestamp = rows.times[ends], ahead[:, steps - 1] if steps[0] > 0 else rows.times[ends][:, None]
+        origin, timestamp = (
+            rows.times[ends],
+            ahead[:, steps - 1] if steps[0] > 0 else rows.times[ends][:, None],
+        )
         frame = pd.DataFrame(
             {
                 "series": np.repeat(series, each),
@@ -237,7 +241,9 @@ class Forecaster:
         times = rows.times[end + 1 : end + 1 + n_steps]
         if len(times) == n_steps and (rows.series[end + 1 : end + 1 + n_steps] == rows.series[end]).all():
             return times
-        return next_times(rows.times[max(0, end - self.bundle.context_length + 1) : end + 1], frequency, n_steps)
+        return next_times(
+            rows.times[max(0, end - self.bundle.context_length + 1) : end + 1], frequency, n_steps
+        )
 
 
 def _a_step(frequency: str) -> str:

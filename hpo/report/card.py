@@ -39,7 +39,8 @@ def model_card(record: TrialRecord, bundle: Bundle, config: StudyConfig, example
         "",
         "## Scores",
         "",
-        "On the validation part, which the search has seen: expect less on new data. The test part was not used.",
+        "On the validation part, which the search has seen: expect less on new data. The test part was not "
+        "used.",
         "",
         "| metric | this model | " + _inline(record.naive.name) + " |",
         "|---|---|---|",
@@ -59,8 +60,8 @@ def model_card(record: TrialRecord, bundle: Bundle, config: StudyConfig, example
         "",
         "## Limits",
         "",
-        "It knows nothing beyond its training rows: new levels, new categories and new seasons are foreign to it. "
-        "The hashes in `config.json` detect damage; they say nothing of who made this folder.",
+        "It knows nothing beyond its training rows: new levels, new categories and new seasons are foreign "
+        "to it. The hashes in `config.json` detect damage; they say nothing of who made this folder.",
     ]
     if example is not None:
         lines += ["", "`example.csv` holds the last rows of the data that the model was trained on."]
