@@ -6,7 +6,8 @@ from datetime import datetime
 from hpo.cost.memory import MemoryNeed, available_bytes, fit_micro_batch, memory_need
 from hpo.data.base import ForecastData
 from hpo.engine.context import StudyContext
-from hpo.learn.bundle import Bundle, describe
+from hpo.learn.bundle import Bundle
+from hpo.learn.describe import describe
 from hpo.learn.job import Fold, Job
 from hpo.learn.settings import TrainSettings
 from hpo.scoring.scorer import Scorer

@@ -222,3 +222,40 @@ def test_numbers_with_a_comma_come_back_from_the_example(tmp_path):
     study = hpo.run(data=path, target="load", out=tmp_path / "outputs", **TINY)
     loaded = hpo.load(study.best.export(tmp_path / "winner"))
     pd.testing.assert_frame_equal(loaded.predict(), study.best.predict())
+
+
+def test_weights_that_are_gone_come_back(tmp_path):
+    from hpo.api.winner import forecaster_of
+    from hpo.engine.rerun import rerun_trial
+    from hpo.store.results import drop_kept
+
+    study = hpo.run(data="periodic", limit=200, out=tmp_path, **{**TINY, "trials": 2})
+    beaten = 1 - study.best.trial_number
+    before = forecaster_of(study.files, beaten).model.state_dict()
+    drop_kept(study.files, beaten)
+    with pytest.raises(hpo.HpoError, match=rf"hpo rerun .*; kept: {study.best.trial_number}$"):
+        forecaster_of(study.files, beaten)
+    assert rerun_trial(study.files.trial(beaten)).restored == study.files.weights(beaten)
+    after = forecaster_of(study.files, beaten).model.state_dict()
+    assert all((after[name] == tensor).all() for name, tensor in before.items())
+
+
+def test_an_export_takes_no_other_folder(regression, tmp_path):
+    study, _ = regression
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(hpo.HpoError, match="something else than an earlier export"):
+        study.best.export(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    folder = study.best.export(tmp_path / "winner", example=False)
+    assert not (folder / "example.csv").exists()
+    with pytest.raises(hpo.HpoError, match="no example"):
+        hpo.load(folder).predict()
+
+
+def test_classes_have_a_probability_each(tmp_path):
+    settings = {**TINY, "context": 1, "horizon": 1}
+    study = hpo.run(data="classification_clusters", limit=200, out=tmp_path, **settings)
+    forecast = study.best.predict()
+    assert forecast["column"].tolist() == ["y=a", "y=b", "y=c", "y=d"]
+    assert forecast["forecast"].sum() == pytest.approx(1)
+    assert (forecast["timestamp"] == forecast["origin"]).all()
