@@ -148,6 +148,8 @@ class Table:
         categories: Columns of text that become channels once the training rows are known.
         made_of: How the channels are made of raw columns; empty where each is a column of numbers.
         dialect: How the file is written; None where the data set is one of the catalogue.
+        tier: The feature tier whose indicators are among the channels; None where there is none.
+        history: The first raw row, from which the indicators are computed; None where there is no tier.
     """
 
     timestamps: npt.NDArray[np.datetime64]
@@ -172,6 +174,8 @@ class Table:
     categories: tuple[Category, ...] = ()
     made_of: tuple[Channel, ...] = ()
     dialect: Dialect | None = None
+    tier: str | None = None
+    history: np.datetime64 | None = None
 
     @property
     def channels(self) -> tuple[Channel, ...]:

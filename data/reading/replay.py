@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ..base import STEPS, Channel, DataRequest, Dialect, RowRange
 from ..categories import Category
+from ..features import TIERS, compute
 from .advice import join_names
 from .cadence import breaks_of
 from .channels import Channels, truth_of
@@ -31,6 +33,8 @@ from .timeline import Timeline, find_timeline
 
 Array = npt.NDArray[np.float64]
 MOST_SHOWN = 5
+RAW = {name.lower(): name for name in ("Open", "High", "Low", "Close", "Volume", "VIX")}
+"""The channels that indicators are computed from, and what they are called there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +71,8 @@ class Replay:
         targets: The K target columns.
         frequency: Of the rows, in words.
         regular: Whether windows end where a step is missing.
+        tier: The feature tier whose indicators are among the channels; None where there is none.
+        history: The first raw row, from which the indicators are computed.
     """
 
     request: DataRequest
@@ -75,6 +81,8 @@ class Replay:
     targets: tuple[str, ...]
     frequency: str
     regular: bool
+    tier: str | None = None
+    history: np.datetime64 | None = None
 
     @property
     def time(self) -> tuple[str, ...]:
@@ -89,7 +97,10 @@ class Replay:
         """
         source, timeline = self._read(path)
         columns = tuple(dict.fromkeys(channel.column for channel in self.channels))
-        if lacking := [name for name in columns if name not in source.names]:
+        lacking = [name for name in columns if name not in source.names]
+        computed = () if self.tier is None or not lacking else tuple(TIERS[self.tier])
+        if lacking := [name for name in lacking if name not in computed]:
+            columns = tuple(name for name in columns if name not in computed)
             raise ValueError(
                 f"{'columns' if lacking[1:] else 'column'} {_shown(lacking)} "
                 f"{'are' if lacking[1:] else 'is'} missing; "
@@ -106,12 +117,16 @@ class Replay:
         used = {*columns, *self.targets, *timeline.columns, *order.series, *self.request.drop}
         if extra := [name for name in source.names if name not in used]:
             notes.append(f"columns that the model does not know are ignored: {_shown(extra)}")
-        channels, unknown = self._channels(source)
+        channels, unknown = self._channels(source, computed)
         notes += unknown
         times, codes = timeline.times, order.codes
         if order.rows is not None:
             times = times[order.rows]
             _reorder(channels, order.rows)
+        if computed:
+            warm = self._add_indicators(channels, times)
+            times, codes = times[warm], None
+            _reorder(channels, warm)
         if self.request.frequency is not None:
             grid = to_grid(times, codes, channels, self.request.frequency)
             times, codes, channels = grid.times, grid.codes, grid.channels
@@ -151,11 +166,42 @@ class Replay:
             raise ValueError("no column holds times, and the model was trained on rows that have them")
         return source, timeline
 
-    def _channels(self, source: Source) -> tuple[Channels, list[str]]:
-        """The columns by kind, and a sentence for each that holds texts which training rows had not."""
+    def _add_indicators(self, channels: Channels, times: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
+        """Compute the tier's indicators from the raw columns; returns the rows from which all are known.
+
+        Raises:
+            ValueError: The rows do not begin where the study's did: running sums would be others.
+        """
+        assert self.tier is not None
+        start = int(np.searchsorted(times, self.history)) if self.history is not None else 0
+        if start == len(times) or (self.history is not None and times[start] != self.history):
+            raise ValueError(
+                f"the indicators of tier {self.tier} are computed from {self.history!s:.10} on, and the rows "
+                f"begin at {times[0]!s:.10}: give all rows from there on, or the "
+                "indicators as columns"
+            )
+        rows = slice(start, None)
+        raw = {
+            column: channels.numbers[name][rows] for name, column in RAW.items() if name in channels.numbers
+        }
+        frame = pd.DataFrame(raw, index=pd.DatetimeIndex(times[rows]))
+        indicators = compute(frame, self.tier)
+        unknown = np.full(start, np.nan)
+        for name in TIERS[self.tier]:
+            channels.numbers[name] = np.concatenate([unknown, indicators[name].to_numpy()])
+        known = indicators.notna().all(axis=1).to_numpy()
+        first = start + int(np.argmax(known)) if known.any() else len(times)
+        return np.arange(first, len(times))
+
+    def _channels(self, source: Source, computed: tuple[str, ...]) -> tuple[Channels, list[str]]:
+        """The columns by kind but for those that are computed, and a sentence for each that holds texts which training rows had not."""
         channels, notes = Channels(), []
         _, markers = parse_markers(self.request.missing)
-        kinds = {each.column: each.kind for each in self.channels if each.kind != "missing"}
+        kinds = {
+            each.column: each.kind
+            for each in self.channels
+            if each.kind != "missing" and each.column not in computed
+        }
         for name in self.targets:
             if name not in kinds and name in source.names:
                 kinds[name] = "number"

@@ -87,6 +87,8 @@ def load(symbol: str, request: DataRequest) -> Table:
         sha256=joint_sha256(sums),
         frequency="business day",
         segments=((0, len(table)),),
+        tier=request.features,
+        history=frame.index[0].to_datetime64(),
     )
 
 

@@ -91,6 +91,8 @@ def load(request: DataRequest) -> Table:
         sha256=hashlib.sha256(raw().to_csv().encode()).hexdigest(),
         frequency=SPEC.frequency,
         segments=((0, len(frame)),),
+        tier=request.features,
+        history=raw().index[0].to_datetime64(),
     )
 
 

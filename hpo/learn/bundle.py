@@ -6,6 +6,7 @@ Legend: L context_length, C channels, H horizon, K target columns, O outputs.
 """
 
 from dataclasses import fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -112,6 +113,7 @@ class Bundle(_Fields):
         season: Rows in a season, for scores.
         naive_error: What MASE divides by, for each output; null where there is none.
         features: The data set's feature tier; null where it has none.
+        history: The first raw row, from which the tier's indicators are computed, as ISO 8601 has it.
         reading: How raw rows were read.
         dialect: What was found of the file's layout.
         precision: What layers multiply in.
@@ -143,7 +145,8 @@ class Bundle(_Fields):
     regular: bool
     season: int | None = None
     naive_error: tuple[float | None, ...] = ()
-    features: str | None = None
+    features: Literal["a20", "a50", "a100", "a200"] | None = None
+    history: datetime | None = None
     reading: Reading
     dialect: FoundDialect | None = None
     precision: Literal["fp32", "bf16"]
@@ -166,6 +169,8 @@ class Bundle(_Fields):
         expected = len(self.steps) * len(self.targets) * classes
         if self.n_outputs != expected:
             raise ValueError(f"n_outputs must be {expected} for these steps, targets and classes")
+        if self.history is not None and self.history.tzinfo is not None:
+            raise ValueError("history must have no time zone")
         if self.naive_error and len(self.naive_error) != self.n_outputs:
             raise ValueError("naive_error must hold a number an output")
         if not all(0 <= place < len(self.channels) for place in self.target_channels):
@@ -248,6 +253,8 @@ class Bundle(_Fields):
             targets=tuple(target.name for target in self.targets),
             frequency=self.frequency,
             regular=self.regular,
+            tier=self.features,
+            history=None if self.history is None else np.datetime64(self.history, "ns"),
         )
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from hpo.data.base import DataRequest, ForecastData
-from hpo.data.features import TIERS
 from hpo.data.reading.replay import segments_of
 from hpo.learn.bundle import Bundle, FoundDialect, Input, Reading, Target
 from hpo.models.base import ForecastShape, ModelConfig
@@ -78,7 +77,8 @@ def describe(
         regular=whole <= len(table.segments),
         season=scorer.season,
         naive_error=tuple(naive_error) if len(naive_error) == n_outputs else (),
-        features=request.features if set(TIERS[request.features]) <= set(table.channel_names) else None,
+        features=table.tier,  # type: ignore[arg-type]
+        history=None if table.history is None else table.history.astype("datetime64[us]").item(),
         reading=Reading(**reading),
         dialect=None if table.dialect is None else FoundDialect(**asdict(table.dialect)),
         data=DataSource(name=data.name, sha256=table.sha256),

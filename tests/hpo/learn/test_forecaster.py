@@ -259,3 +259,25 @@ def test_classes_have_a_probability_each(tmp_path):
     assert forecast["column"].tolist() == ["y=a", "y=b", "y=c", "y=d"]
     assert forecast["forecast"].sum() == pytest.approx(1)
     assert (forecast["timestamp"] == forecast["origin"]).all()
+
+
+def test_indicators_are_computed_from_raw_prices(tmp_path):
+    from hpo.data.sets.sp500 import raw
+
+    study = hpo.run(data="sp500", limit=200, out=tmp_path, **{**TINY, "horizon": 1})
+    prices = raw().rename(columns=str.lower)
+    pd.testing.assert_frame_equal(study.best.predict(prices), study.best.predict())
+    loaded = hpo.load(study.best.export(tmp_path / "winner"))
+    pd.testing.assert_frame_equal(loaded.predict(prices), loaded.predict())
+    with pytest.raises(hpo.HpoError, match="computed from 1999-01-04 on, and the rows begin at 2017"):
+        loaded.predict(prices.tail(400))
+    with pytest.raises(hpo.HpoError, match="needs 8 rows, got 1"):
+        loaded.predict(prices.head(200 + 100).iloc[: _first_warm(prices) + 1])
+
+
+def _first_warm(prices):
+    from hpo.data import prepare
+    from hpo.data.base import DataRequest
+
+    begin = prepare("sp500", DataRequest(context_length=8, horizon=1)).table.timestamps[0]
+    return int(prices.index.get_loc(begin))
