@@ -194,7 +194,7 @@ class Replay:
         return np.arange(first, len(times))
 
     def _channels(self, source: Source, computed: tuple[str, ...]) -> tuple[Channels, list[str]]:
-        """The columns by kind but for those that are computed, and a sentence for each that holds texts which training rows had not."""
+        """The columns by kind but for computed ones, and a sentence for each with texts new to the model."""
         channels, notes = Channels(), []
         _, markers = parse_markers(self.request.missing)
         kinds = {
