@@ -26,7 +26,7 @@ from .files import read_file
 from .gaps import last_known
 from .grid import to_grid
 from .markers import parse_markers
-from .order import order_rows
+from .order import choose_series, order_rows
 from .source import Source, codes_of
 from .steps import segments
 from .timeline import Timeline, find_timeline
@@ -113,6 +113,8 @@ class Replay:
                 f"times repeat, as if there were several series, told apart by {join_names(order.series)}; "
                 "the model was trained on one series: give one at a time"
             )
+        if self.request.groups:
+            order = choose_series(order, self.request.groups)
         notes = []
         used = {*columns, *self.targets, *timeline.columns, *order.series, *self.request.drop}
         if extra := [name for name in source.names if name not in used]:

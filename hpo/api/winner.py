@@ -117,7 +117,7 @@ def own_rows(files: ExperimentFiles, forecaster: Forecaster) -> Rows:
     """
     config = _config(files)
     if config.data.path is not None:
-        return forecaster.read(config.data.path)
+        return forecaster.read(config.data.path, config.data.group_names)
     table = load_data(config)[-1].table
     channels = tuple(channel.name for channel in forecaster.bundle.channels)
     if table.channel_names != channels:

@@ -4,7 +4,7 @@ Legend: T rows, L context_length, C channels, K target columns, N windows, O out
 """
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -66,8 +66,12 @@ class Forecaster:
         rows = self.read(data)
         return self.roll(rows)[0] if rolling else self.forecast(rows)
 
-    def read(self, data: str | Path | pd.DataFrame | None = None) -> Rows:
+    def read(self, data: str | Path | pd.DataFrame | None = None, series: tuple[str, ...] = ()) -> Rows:
         """Rows as :meth:`predict` takes them, ready to be windowed.
+
+        Args:
+            data: The rows.
+            series: Those to take; empty takes all.
 
         Raises:
             DatasetError: As :meth:`predict`.
@@ -77,15 +81,16 @@ class Forecaster:
             with tempfile.TemporaryDirectory() as folder:
                 kept = Path(folder) / "frame.parquet"
                 pyarrow.parquet.write_table(to_table(data, time), kept)
-                return self._read(kept, "data")
+                return self._read(kept, "data", series)
         path = self.example if data is None else Path(data)
         if path is None:
             raise DatasetError("this forecaster has no example of its own: give it rows to forecast from")
-        return self._read(path, str(path))
+        return self._read(path, str(path), series)
 
-    def _read(self, path: Path, name: str) -> Rows:
+    def _read(self, path: Path, name: str, series: tuple[str, ...]) -> Rows:
+        replay = self.bundle.replay
         try:
-            return self.bundle.replay.read(path)
+            return replace(replay, request=replace(replay.request, groups=series)).read(path)
         except ValueError as error:
             raise DatasetError(f"{name}: {error}") from error
 

@@ -151,6 +151,12 @@ def test_series_are_told_apart(tmp_path):
     pd.testing.assert_frame_equal(loaded.predict(), forecast)
 
 
+def test_a_study_of_some_series_forecasts_those(tmp_path):
+    frames = [series(200, seed).assign(shop=name) for seed, name in enumerate(("Ulm", "Bonn"))]
+    study, _ = run(tmp_path, pd.concat(frames), target="load", series="shop", groups="Bonn")
+    assert set(study.best.predict()["series"]) == {"Bonn"}
+
+
 def wrong(frame, **changes):
     return frame.tail(30).assign(**changes)
 
