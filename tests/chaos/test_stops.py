@@ -11,7 +11,10 @@ LONG_TRIAL = ("--trials=1", "--epochs=200", "--patience=200", "--checkpoint-seco
 
 @pytest.mark.parametrize(
     "number",
-    [signal.SIGINT, *(pytest.param(other, marks=pytest.mark.chaos) for other in (signal.SIGTERM, "STOP"))],
+    [
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        *(pytest.param(other, marks=pytest.mark.chaos) for other in (signal.SIGTERM, "STOP")),
+    ],
 )
 def test_a_stop_keeps_the_running_trial_to_the_batch(service, number):
     """The interval of checkpoints is far away: what is kept is what the stop itself has kept."""

@@ -68,6 +68,7 @@ def forget_database(service):
         path.unlink()
 
 
+@pytest.mark.slow
 def test_a_deleted_database_is_restored_exactly_and_goes_on_the_same(done, service):
     before, records = everything(done.database), done.records()
     twin = service("twin", "--epochs=6", "--trials=11")
@@ -109,7 +110,7 @@ def test_deleted_trial_files_come_back_from_storage(done):
     done.assert_at_one()
 
 
-@pytest.mark.parametrize("n_lengths", [1, pytest.param(40, marks=LONG)])
+@pytest.mark.parametrize("n_lengths", [pytest.param(1, marks=pytest.mark.slow), pytest.param(40, marks=LONG)])
 def test_torn_files_of_every_kind(done, n_lengths):
     """At each step all files but the database are torn at once, each at its share of its length."""
     results = done.results()

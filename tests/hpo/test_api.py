@@ -336,6 +336,7 @@ def test_a_changed_frame_under_a_given_name_is_refused_and_nothing_is_touched(tm
     assert everything(study.folder) == before
 
 
+@pytest.mark.slow
 def test_every_command_works_without_the_frame_and_from_elsewhere(tmp_path):
     study = hpo.run(data=make_frame(), time="date", trials=1, out=tmp_path / "here", **TINY)
 
@@ -508,6 +509,7 @@ def test_a_notebook(tmp_path):
     assert len(hpo.open(folder).records) == 2
 
 
+@pytest.mark.slow
 def test_a_host_that_forks_and_a_server_that_dies(tmp_path):
     """The process that trials come from is the host's own; one that was killed is started anew."""
     make_frame().to_parquet(tmp_path / "mine.parquet")

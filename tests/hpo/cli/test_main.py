@@ -7,7 +7,6 @@ import resource
 import shutil
 import subprocess
 import sys
-import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -195,11 +194,6 @@ def test_a_plan_is_exact_and_writes_nothing(tmp_path, monkeypatch):
         assert trial["predicted_seconds"] > 0
     assert list((tmp_path / "work").iterdir()) == []
     assert [p.name for p in (tmp_path / "cache" / "budget-hpo").iterdir()] == ["calibration.json"]
-    again = time.monotonic()
-    assert (
-        "Forced configs" in hpo("plan", "--budget", "750k", "--context", "20", cwd=tmp_path / "work").stdout
-    )
-    assert time.monotonic() - again < 60
 
 
 def test_status_rerun_and_catalogues(tmp_path, tiny_study):
@@ -246,6 +240,7 @@ def test_a_file_is_explained(tmp_path):
     assert "make hpo MODEL=patchtst BUDGET=20k DATA=my.csv TARGET=wind TIME=date" in shown
 
 
+@pytest.mark.slow
 def test_a_study_file_is_the_same_as_its_flags(tmp_path, tiny_arguments):
     """Every flag is a key and the other way round: the config that a run saves starts the same study."""
     first = hpo("run", *tiny_arguments, "--trials=1", "--out=a", cwd=tmp_path)

@@ -237,7 +237,7 @@ def test_a_study_over_folds_by_a_metric(tmp_path, tiny_arguments):
     assert "higher is better" in text
     assert "standard deviation" in text
     with open_existing(storage) as opened:
-        assert load_study(opened, NAME).best_value == best.value
+        assert max(trial.record().value for trial in load_study(opened, NAME).trials()) == best.value
     again = subprocess.run(
         [sys.executable, "-m", "hpo", "rerun", str(files.trial(best.trial_number)), "--json"],
         capture_output=True,
@@ -250,7 +250,7 @@ def test_a_study_over_folds_by_a_metric(tmp_path, tiny_arguments):
 
 def steps_of_trial_0(storage):
     with open_existing(storage) as opened:
-        return max(load_study(opened, NAME).get_trials()[0].intermediate_values, default=0)
+        return max(load_study(opened, NAME).trials()[0].record().intermediate_values, default=0)
 
 
 def test_a_gaussian_study_reports_its_likelihood_and_its_coverage(tmp_path):
@@ -270,6 +270,7 @@ def test_a_gaussian_study_reports_its_likelihood_and_its_coverage(tmp_path):
     assert "nll" in ExperimentFiles(out=out, experiment="periodic_mlp_h3_20k").summary_md.read_text()
 
 
+@pytest.mark.slow
 def test_a_regression_on_a_file_of_ones_own(tmp_path):
     hours = np.arange(2500)
     load = 10 + np.sin(hours / 24 * 2 * np.pi) + np.random.default_rng(0).normal(0, 0.1, 2500)

@@ -32,7 +32,8 @@ def intent(record):
             "trial_number": number,
             "state": State.RUNNING,
         }
-        fields |= {"value": None, "metrics": None, "datetime_complete": None, "intermediate_values": {}}
+        fields |= {"value": None, "metrics": None, "intermediate_values": {}}
+        fields |= {"datetime_complete": None, "duration_seconds": None}
         return record.model_copy(update=fields)
 
     return propose

@@ -16,6 +16,7 @@ from hpo.scoring.task import BINARY, REGRESSION
 LOSS = make_objective("val_loss")
 
 
+@pytest.mark.slow
 def test_the_base_rate_is_that_of_the_training_windows(sp500_data):
     train = sp500_data.targets_at(sp500_data.splits.train)
     p, q = float(train.mean()), float(sp500_data.targets_at(sp500_data.splits.val).mean())
@@ -94,6 +95,7 @@ def test_over_folds_they_are_means_and_the_season_is_that_of_the_first_training_
     assert len(references.scorers) == len(references.by_fold) == len(references.losses) == 3
 
 
+@pytest.mark.slow
 def test_each_knows_its_kind_and_the_loss_of_every_window(hourly, sp500_data):
     _, data = hourly
     for some, task, score in ((data, REGRESSION, "mse"), (sp500_data, BINARY, "log_loss")):

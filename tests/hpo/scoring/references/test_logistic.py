@@ -2,6 +2,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from hpo.data import prepare
 from hpo.data.base import DataRequest
@@ -14,6 +15,7 @@ def log_loss(data, task, outputs):
     return float(make_scorer(data, task, None).losses(outputs, targets).mean())
 
 
+@pytest.mark.slow
 def test_price_labels_are_told_by_how_far_prices_went(sp500_data):
     """Raw levels of the whole window alone scored 0.41, the base rate 0.469."""
     outputs, words = logistic.forecast(sp500_data, make_scorer(sp500_data, BINARY, None))
@@ -22,6 +24,7 @@ def test_price_labels_are_told_by_how_far_prices_went(sp500_data):
     assert "price ratios and the last row" in words
 
 
+@pytest.mark.slow
 def test_it_is_the_same_at_any_price_level(sp500_data):
     scorer = make_scorer(sp500_data, BINARY, None)
     table = sp500_data.table
@@ -54,6 +57,7 @@ def test_one_class_alone_has_none(sp500_data):
     )
 
 
+@pytest.mark.slow
 def test_of_several_classes(data_dir):
     """Statistics of the window tell the activity; the flattened window scored 1.14, frequencies 1.79."""
     data = prepare("har", DataRequest(context_length=128, horizon=1))

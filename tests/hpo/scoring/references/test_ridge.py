@@ -109,7 +109,9 @@ def test_of_etth1(data_dir, context_length, horizon, at_most):
 def test_of_the_example_in_the_docs(data_dir):
     """The best trial of the search there scored 0.204, and a ridge of raw levels 0.359."""
     path = data_dir / "ETTh1.csv.xz"
-    request = DataRequest(context_length=96, horizon=24, limit=2000, path=path, target=("OT",), time="date")
+    request = DataRequest(
+        context_length=96, horizon=24, limit=2000, path=path, target=("OT",), time=("date",)
+    )
     data = prepare("ETTh1", request)
     outputs, _ = ridge.forecast(data, 24)
     assert mse(data, outputs) < 0.19
