@@ -21,6 +21,12 @@ def code_of(heading):
     return code
 
 
+def entry_of(heading):
+    """The line of a catalogue that a recipe shows."""
+    (entry,) = re.findall(r"^    (\S.*)$", recipe(heading).split("```")[-1], flags=re.MULTILINE)
+    return entry
+
+
 class Copy:
     """The project's sources in a folder of their own; what runs there finds them before what is installed."""
 

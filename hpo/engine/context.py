@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from hpo.data.base import ForecastData
 from hpo.scoring.losses import LossSettings
 from hpo.scoring.references import References, compute_references
-from hpo.scoring.task import Task, choose_task
+from hpo.scoring.task import Task
+from hpo.scoring.tasks import choose_task
 from hpo.search.plan import Plan, make_plan
 from hpo.store.layout import ExperimentFiles
 from hpo.store.manifest import code_version, stored_references

@@ -20,7 +20,8 @@ from hpo.models.base import ForecastShape, ModelConfig
 from hpo.models.gaussian import Covariance
 from hpo.scoring.forecasts import Scale
 from hpo.scoring.scorer import Scorer
-from hpo.scoring.task import TASKS, Task
+from hpo.scoring.task import Task
+from hpo.scoring.tasks import TASKS
 from hpo.study.catalogue import get_family
 from hpo.trial.record import Code, DataSource, explain
 
@@ -101,7 +102,7 @@ class Bundle(_Fields):
         n_outputs: Numbers that the network forecasts for a window, O.
         target_channels: Where the target columns stand among the channels; empty for classes.
         covariance: What it forecasts beside the mean.
-        task: "regression", "binary" or "multiclass".
+        task: What is forecast, a name of :data:`hpo.scoring.tasks.TASKS`.
         context_length: Rows of history in a window, L.
         horizon: Rows ahead, H.
         steps: The rows ahead that are forecast, counted from the last row of the window.
@@ -134,7 +135,7 @@ class Bundle(_Fields):
     n_outputs: int = Field(ge=1, le=MAX_NUMBER)
     target_channels: tuple[int, ...]
     covariance: Covariance
-    task: Literal["regression", "binary", "multiclass"]
+    task: str
     context_length: int = Field(ge=1, le=MAX_NUMBER)
     horizon: int = Field(ge=1, le=MAX_NUMBER)
     steps: tuple[int, ...] = Field(min_length=1)
@@ -165,7 +166,9 @@ class Bundle(_Fields):
         Raises:
             ValueError: They contradict each other; pydantic makes it an error of the field.
         """
-        classes = len(self.class_names) if self.task == "multiclass" else 1
+        if self.task not in TASKS:
+            raise ValueError(f"task must be one of {', '.join(TASKS)}")
+        classes = len(self.class_names) or 1
         expected = len(self.steps) * len(self.targets) * classes
         if self.n_outputs != expected:
             raise ValueError(f"n_outputs must be {expected} for these steps, targets and classes")
@@ -201,7 +204,7 @@ class Bundle(_Fields):
     @property
     def names(self) -> tuple[str, ...]:
         """What each output of one step is of: a target column, or one class of it."""
-        if self.task != "multiclass":
+        if not self.class_names:
             return tuple(target.name for target in self.targets)
         return tuple(f"{self.targets[0].name}={name}" for name in self.class_names)
 

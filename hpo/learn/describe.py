@@ -53,7 +53,7 @@ def describe(
         n_outputs=n_outputs,
         target_channels=shape.target_channels,
         covariance=shape.covariance,
-        task=scorer.task.name,  # type: ignore[arg-type]
+        task=scorer.task.name,
         context_length=data.context_length,
         horizon=data.horizon,
         steps=table.target_offsets if table.target_offsets != (0,) else (label_step,),

@@ -23,7 +23,7 @@ from hpo.learn.bundle import Bundle
 from hpo.learn.folder import EXAMPLE, WEIGHTS, build, read_folder
 from hpo.learn.settings import EVAL_BATCH, autocast_of
 from hpo.learn.windows import Windows
-from hpo.scoring.forecasts import Array, sigmoid, softmax
+from hpo.scoring.forecasts import Array
 from hpo.store.frame import to_table
 
 COLUMNS = ("series", "origin", "timestamp", "step", "column", "forecast")
@@ -125,10 +125,7 @@ class Forecaster:
         outputs = self.outputs(rows, ends)
         truth = rows.targets[ends[:, None] + np.array(self.bundle.steps)]
         frame = self._frame(rows, ends, outputs)
-        if self.bundle.task != "multiclass":
-            frame["truth"] = truth.reshape(-1)
-        else:
-            frame["truth"] = np.repeat(truth.reshape(-1), len(self.bundle.names))
+        frame["truth"] = np.repeat(truth.reshape(-1), len(self.bundle.class_names) or 1)
         return frame, self._scores(rows, ends, outputs, truth.reshape(len(ends), -1))
 
     def outputs(self, rows: Rows, ends: Ends) -> Array:
@@ -200,19 +197,11 @@ class Forecaster:
             return {}
         bundle, scale = self.bundle, self.bundle.scale
         last = rows.targets[ends[known]]
-        if bundle.task == "regression":
+        if not bundle.kind.classifies:
             truth = (truth - scale.mean) / scale.std
             k = len(bundle.targets)
             last = (last - scale.mean[:k]) / scale.std[:k]
         return bundle.scorer.metrics(outputs[known], truth[known], last)
-
-    def _values(self, outputs: Array) -> Array:
-        """Outputs (N, O) in the user's units; probabilities of a classification."""
-        if self.bundle.task == "binary":
-            return sigmoid(outputs)
-        if self.bundle.task == "multiclass":
-            return softmax(outputs)
-        return np.asarray(outputs * self.bundle.scale.std + self.bundle.scale.mean)
 
     def _frame(self, rows: Rows, ends: Ends, outputs: Array) -> pd.DataFrame:
         bundle, n = self.bundle, len(ends)
@@ -232,7 +221,7 @@ class Forecaster:
                 "timestamp": np.repeat(timestamp, len(names), axis=1).reshape(-1),
                 "step": np.tile(np.repeat(steps, len(names)), n),
                 "column": np.tile(np.array(names, dtype=object), n * len(steps)),
-                "forecast": self._values(outputs).reshape(-1),
+                "forecast": bundle.kind.values(outputs, bundle.scale).reshape(-1),
             }
         )
         if bundle.frequency.endswith(STEPS):

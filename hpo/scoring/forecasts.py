@@ -215,3 +215,8 @@ def gaussian_scores(outputs: Array, targets: Array) -> dict[str, float]:
             between = correlations(chosen, n).abs().sum().item() / len(rows) - n
             scores["mean_correlation"] += between / (n * (n - 1)) * share
     return scores
+
+
+def in_units(outputs: Array, scale: Scale) -> Array:
+    """Scaled forecasts (N, O) in the targets' units."""
+    return np.asarray(outputs * scale.std + scale.mean)

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from hpo.errors import ConfigError, UnknownNameError
-from hpo.scoring.task import METRICS, TASKS
+from hpo.scoring.tasks import METRICS, TASKS
 
 VAL_LOSS = "val_loss"
 

@@ -8,17 +8,21 @@ on other things it is None, and the description says what it then is.
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
 from hpo.scoring.objective import VAL_LOSS, make_objective
+from hpo.scoring.tasks import LOSSES
 from hpo.study.section import FREE, Section
 from hpo.system.counts import format_budget, parse_budgets
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
-Loss = Literal["bce", "focal", "cross_entropy", "mse", "mae", "huber", "gaussian_nll", "gaussian_nll_full"]
+if TYPE_CHECKING:  # a checker of types reads no catalogue
+    Loss = str
+else:
+    Loss = Literal[LOSSES]
 
 
 class ModelSection(Section):

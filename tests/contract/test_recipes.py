@@ -1,9 +1,9 @@
-"""A data set, a searcher and an executor are added as CONTRIBUTING.md says: one file, one line, one test."""
+"""What there are several of is added as CONTRIBUTING.md says: one file, one line, one test."""
 
 import json
 
 import pytest
-from recipes import Copy, code_of
+from recipes import Copy, code_of, entry_of
 
 STUDY = "--model=mlp --budget=20k --context=24 --limit=200 --epochs=2 --trials=3 --threads=1 --experiment=new"
 
@@ -32,6 +32,44 @@ def test_a_data_set(copy):
     copy.run("hpo", "run", "--data=tide", *STUDY.split())
     assert [record["state"] for record in records_of(copy)] == ["COMPLETE"] * 3
     copy.test("tests/data/test_every_dataset.py", "-k", "tide")
+
+
+def test_a_task(copy):
+    copy.write("hpo/scoring/median.py", code_of("Add a task"))
+    known, entry = "from hpo.scoring.losses import (", "for task in (BINARY, MULTICLASS, REGRESSION)"
+    copy.replace(
+        "hpo/scoring/tasks.py",
+        (known, f"from hpo.scoring import median\n{known}"),
+        (entry, entry.replace("REGRESSION", "REGRESSION, median.TASK")),
+    )
+    perfect = '    "regression": lambda targets, _: targets,\n'
+    copy.replace("tests/contract/test_tasks.py", (perfect, perfect + perfect.replace("regression", "median")))
+    copy.test("tests/contract/test_tasks.py", "-k", "median")
+    copy.run("hpo", "run", "--data=periodic", "--loss=l1", *STUDY.split())
+    for record in records_of(copy):
+        assert record["value"] == pytest.approx(record["metrics"]["val"]["scaled_mae"])
+        assert "training median" in record["references"]
+
+
+def test_a_metric(copy):
+    path, known = "hpo/scoring/metrics.py", "CLASS_METRICS: tuple"
+    entry, other = entry_of("Add a metric"), '    Metric(name="nll", better="lower"'
+    copy.replace(path, (known, f"{code_of('Add a metric')}\n\n{known}"), (other, f"    {entry}\n{other}"))
+    copy.test("tests/contract/test_tasks.py", "-k", "regression")
+    copy.run("hpo", "run", "--data=periodic", "--objective=largest_error", *STUDY.split())
+    for record in records_of(copy):
+        assert record["value"] == pytest.approx(record["metrics"]["val"]["largest_error"])
+    assert "largest_error" in (copy.folder / "outputs" / "new" / "new_study_summary.md").read_text()
+
+
+def test_a_loss(copy):
+    path, known = "hpo/scoring/losses.py", "BINARY_LOSSES: Mapping"
+    entry, other = entry_of("Add a loss"), '    "gaussian_nll": Loss('
+    copy.replace(path, (known, f"{code_of('Add a loss')}\n\n{known}"), (other, f"    {entry}\n{other}"))
+    copy.test("tests/contract/test_tasks.py", "-k", "regression")
+    copy.run("hpo", "run", "--data=periodic", "--loss=log_cosh", *STUDY.split())
+    assert {record["training"]["loss"] for record in records_of(copy)} == {"log_cosh"}
+    assert "log_cosh" in copy.run("hpo", "run", "--help")
 
 
 def test_a_searcher(copy):

@@ -16,7 +16,7 @@ from hpo.models.gaussian import n_scales
 from hpo.scoring.losses import LossSettings
 from hpo.scoring.objective import make_objective
 from hpo.scoring.references import compute_references, make_scorer
-from hpo.scoring.task import METRICS, TASKS, choose_task
+from hpo.scoring.tasks import METRICS, TASKS, choose_task
 from hpo.trial.record import ClassCounts, ConfusionMatrix
 
 ROOT = Path(__file__).parent.parent.parent

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLoca
 import hpo.report.formats as fmt
 from hpo.report.summary import look
 from hpo.report.summary.schema import Summary
-from hpo.scoring.task import METRICS, TASKS
+from hpo.scoring.tasks import METRICS, TASKS
 from hpo.system.counts import format_budget
 from hpo.trial.columns import Row
 from hpo.trial.record import TrialRecord, epoch_values, rank

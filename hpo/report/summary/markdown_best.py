@@ -8,7 +8,7 @@ import tomli_w
 import hpo.report.formats as fmt
 from hpo.report.summary.markup import cell, code, table
 from hpo.report.summary.schema import Best, Summary
-from hpo.scoring.task import METRICS
+from hpo.scoring.tasks import METRICS
 from hpo.trial.record import ClassCounts
 
 

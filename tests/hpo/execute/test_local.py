@@ -25,7 +25,7 @@ from hpo.scoring.forecasts import Scale
 from hpo.scoring.losses import LossSettings
 from hpo.scoring.objective import make_objective
 from hpo.scoring.scorer import Scorer
-from hpo.scoring.task import BINARY
+from hpo.scoring.tasks import BINARY
 from hpo.search.searcher import Verdict
 from hpo.system.stop import StopFlag
 from hpo.trial.events import EpochResult, Failed, Finished, Interrupted, Resumed, Trouble
@@ -360,7 +360,7 @@ def test_a_child_leaves_with_its_parent(tmp_path):
             from hpo.models.mlp import MlpConfig
             from hpo.scoring.objective import make_objective
             from hpo.scoring.scorer import Scorer
-            from hpo.scoring.task import BINARY
+            from hpo.scoring.tasks import BINARY
             from hpo.system.stop import StopFlag
             from hpo.learn.settings import TrainSettings
             from hpo.execute.executor import follow

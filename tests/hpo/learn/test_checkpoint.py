@@ -14,7 +14,7 @@ from hpo.learn.settings import TrainSettings
 from hpo.learn.windows import Windows
 from hpo.models.blocks import Dropout
 from hpo.scoring.losses import LossSettings
-from hpo.scoring.task import BINARY
+from hpo.scoring.tasks import BINARY
 from hpo.trial.events import FoldResult
 
 SETTINGS = TrainSettings(

@@ -11,7 +11,7 @@ from hpo.learn.schedule import warmup_cosine
 from hpo.learn.settings import TrainSettings
 from hpo.learn.windows import Windows
 from hpo.scoring.losses import LossSettings
-from hpo.scoring.task import BINARY
+from hpo.scoring.tasks import BINARY
 
 LENGTH, CHANNELS = 8, 2
 

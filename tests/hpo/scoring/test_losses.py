@@ -3,7 +3,7 @@ import torch
 
 from hpo.errors import ConfigError
 from hpo.scoring.losses import LossSettings, focal_loss, log_loss
-from hpo.scoring.task import BINARY, MULTICLASS, REGRESSION
+from hpo.scoring.tasks import BINARY, MULTICLASS, REGRESSION
 
 LOGITS = torch.tensor([[2.0], [-1.0], [0.3]])
 LABELS = torch.tensor([[1.0], [0.0], [0.0]])

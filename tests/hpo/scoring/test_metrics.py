@@ -24,7 +24,7 @@ from hpo.scoring.metrics import (
     smape,
 )
 from hpo.scoring.scorer import Scorer
-from hpo.scoring.task import REGRESSION
+from hpo.scoring.tasks import REGRESSION
 
 P = np.array([0.9, 0.2, 0.6, 0.4, 0.7])
 Y = np.array([1.0, 0.0, 0.0, 1.0, 1.0])

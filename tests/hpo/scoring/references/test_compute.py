@@ -11,7 +11,7 @@ from hpo.data.base import DataRequest
 from hpo.errors import ConfigError
 from hpo.scoring.objective import make_objective
 from hpo.scoring.references import Missing, compute_references, restore_references
-from hpo.scoring.task import BINARY, REGRESSION
+from hpo.scoring.tasks import BINARY, REGRESSION
 
 LOSS = make_objective("val_loss")
 

@@ -7,7 +7,7 @@ import pytest
 from hpo.data import prepare
 from hpo.data.base import DataRequest
 from hpo.scoring.references import logistic, make_scorer
-from hpo.scoring.task import BINARY, MULTICLASS
+from hpo.scoring.tasks import BINARY, MULTICLASS
 
 
 def log_loss(data, task, outputs):

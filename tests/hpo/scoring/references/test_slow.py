@@ -15,7 +15,7 @@ from hpo.scoring.references import (
     time_limit,
 )
 from hpo.scoring.references.windows import OutOfTimeError
-from hpo.scoring.task import BINARY, REGRESSION
+from hpo.scoring.tasks import BINARY, REGRESSION
 
 pytestmark = pytest.mark.slow
 
