@@ -182,6 +182,11 @@ class Table:
         """How each channel is made of a raw column."""
         return self.made_of or tuple(Channel(name=name, column=name) for name in self.channel_names)
 
+    @property
+    def group_codes(self) -> npt.NDArray[np.int32]:
+        """The group of each row, (T,); 0 where there are no groups."""
+        return np.zeros(len(self.timestamps), np.int32) if self.groups is None else self.groups
+
     def moment(self, row: int) -> str:
         """When a row is, to the second; its number, where rows are counted."""
         time = self.timestamps[row].astype("datetime64[s]")

@@ -9,13 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .steps import STEP, Times
+from .steps import MONTHS, STEP, UNITS, Times
 
-_FIXED = {
-    "week": "7D", "day": "1D", "hour": "1h", "minute": "1min", "second": "1s", "millisecond": "1ms",
-    "microsecond": "1us", "nanosecond": "1ns", "ms": "1ms", STEP: "1s",
-}  # fmt: skip
-_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_FIXED = {**UNITS, "ms": UNITS["millisecond"], STEP: UNITS["second"]}
 _BUSINESS = "business day"
 
 
@@ -28,10 +24,10 @@ def breaks_of(times: Times, frequency: str) -> npt.NDArray[np.bool_]:
     """
     count, unit = _parse(frequency)
     if unit in _FIXED:
-        return np.asarray(np.diff(times) != count * np.timedelta64(pd.Timedelta(_FIXED[unit]).value, "ns"))
-    if unit in _MONTHS:
+        return np.asarray(np.diff(times) != np.timedelta64(count * _FIXED[unit], "ns"))
+    if unit in MONTHS:
         months = np.diff(times.astype("datetime64[M]").astype(np.int64))
-        return np.asarray(months != count * _MONTHS[unit])
+        return np.asarray(months != count * MONTHS[unit])
     if unit == _BUSINESS:
         days = times.astype("datetime64[D]")
         return np.asarray(np.busday_count(days[:-1], days[1:]) != count)
@@ -52,10 +48,10 @@ def next_times(times: Times, frequency: str, n_steps: int) -> Times:
     last, ahead = times[-1], np.arange(1, n_steps + 1)
     count, unit = _parse(frequency)
     if unit in _FIXED:
-        step = count * np.timedelta64(pd.Timedelta(_FIXED[unit]).value, "ns")
+        step = np.timedelta64(count * _FIXED[unit], "ns")
         return np.asarray(last + ahead * step, dtype="datetime64[ns]")
-    if unit in _MONTHS:
-        months = [count * _MONTHS[unit] * int(n) for n in ahead]
+    if unit in MONTHS:
+        months = [count * MONTHS[unit] * int(n) for n in ahead]
         start = pd.Timestamp(last)
         if pd.DatetimeIndex(times).is_month_end.all():
             moments = [start + pd.offsets.MonthEnd(n) for n in months]
@@ -73,5 +69,5 @@ def _parse(frequency: str) -> tuple[int, str]:
     """How many of which unit."""
     match = re.fullmatch(r"(?:([\d,]+) )?(.*)", frequency)
     assert match is not None
-    unit = match[2] if match[2] in (*_FIXED, *_MONTHS, _BUSINESS) else match[2].removesuffix("s")
+    unit = match[2] if match[2] in (*_FIXED, *MONTHS, _BUSINESS) else match[2].removesuffix("s")
     return int((match[1] or "1").replace(",", "")), unit

@@ -59,6 +59,11 @@ class Rows:
     ids: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def spans(self) -> tuple[RowRange, ...]:
+        """The rows of each series."""
+        return segments(np.diff(self.series) != 0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Replay:
@@ -148,20 +153,16 @@ class Replay:
 
     def _read(self, path: Path) -> tuple[Source, Timeline]:
         """The file's columns and times: as the study's file was written, else as this one seems to be."""
-        given = replace(self.request, path=path)
-        tries = [given]
+        given = replace(self.request, path=path, time=self.time)
         if self.dialect is not None:
-            given = replace(given, time=self.time)
             found = replace(
                 given,
                 time_format=given.time_format or self.dialect.time_format,
                 decimal=given.decimal or self.dialect.decimal,
             )
-            tries = [found, given]
-        for request in tries[:-1]:
             with contextlib.suppress(ValueError):
-                return self._checked(*_read(path, request))
-        return self._checked(*_read(path, tries[-1]))
+                return self._checked(*_read(path, found))
+        return self._checked(*_read(path, given))
 
     def _checked(self, source: Source, timeline: Timeline) -> tuple[Source, Timeline]:
         if timeline.counted and self.frequency != "none" and not self.frequency.endswith(STEPS):

@@ -23,7 +23,7 @@ STEP = "step"
 
 _SECOND = 1_000_000_000
 _DAY = 86_400 * _SECOND
-_UNITS = {
+UNITS = {
     "week": 7 * _DAY,
     "day": _DAY,
     "hour": 3600 * _SECOND,
@@ -33,7 +33,9 @@ _UNITS = {
     "microsecond": 1_000,
     "nanosecond": 1,
 }
-_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+"""Nanoseconds of each unit that has always as many, the longest first."""
+MONTHS = {"month": 1, "quarter": 3, "year": 12}
+"""Months of each unit that is made of them."""
 _SHORT = {
     "w": "week", "d": "day", "h": "hour", "min": "minute", "t": "minute", "s": "second", "ms": "millisecond",
     "m": "month", "ms ": "month", "me": "month", "q": "quarter", "qs": "quarter", "qe": "quarter",
@@ -123,7 +125,7 @@ def _only_weekdays(times: Times) -> bool:
 
 
 def _name(nanos: int) -> str:
-    for unit, length in _UNITS.items():
+    for unit, length in UNITS.items():
         if nanos >= length and nanos % length == 0:
             count = nanos // length
             return unit if count == 1 else f"{count:,} {unit}s"
@@ -132,7 +134,7 @@ def _name(nanos: int) -> str:
 
 def _name_months(months: int) -> str:
     for unit in ("year", "quarter", "month"):
-        if months == _MONTHS[unit]:
+        if months == MONTHS[unit]:
             return unit
     years, rest = divmod(months, 12)
     return f"{months} months" if rest else f"{years} years"

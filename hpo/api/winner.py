@@ -6,20 +6,19 @@ import shlex
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from pydantic import PrivateAttr
 
 from hpo.data.reading.replay import Rows
 from hpo.errors import ConfigError, DatasetError, StorageError
 from hpo.learn.example import example_csv
-from hpo.learn.folder import CARD, CONFIG, EXAMPLE, WEIGHTS, config_bytes, read_folder
-from hpo.learn.forecaster import Forecaster, load_forecaster
+from hpo.learn.folder import CARD, EXAMPLE, config_bytes, read_folder
+from hpo.learn.forecaster import Forecaster, load_forecaster, make_forecaster
 from hpo.report.card import model_card
-from hpo.store.layout import ExperimentFiles
+from hpo.store.layout import CONFIG, WEIGHTS, ExperimentFiles
 from hpo.store.records import read_record, read_records
 from hpo.study.catalogue import load_data
-from hpo.study.config import StudyConfig, check_name, read_own_config
+from hpo.study.config import check_name, read_own_config
 from hpo.system.files import read_json, write_bytes
 from hpo.trial.record import TrialRecord, rank
 
@@ -115,20 +114,19 @@ def own_rows(files: ExperimentFiles, forecaster: Forecaster) -> Rows:
     Raises:
         HpoError: They cannot be had, or have other columns than the model was trained on.
     """
-    config = _config(files)
+    config = read_own_config(files.folder)
     if config.data.path is not None:
         return forecaster.read(config.data.path, config.data.group_names)
     table = load_data(config)[-1].table
     channels = tuple(channel.name for channel in forecaster.bundle.channels)
     if table.channel_names != channels:
         raise DatasetError(f"data {config.data.data}: it has other columns than the model was trained on")
-    groups = np.zeros(len(table.timestamps), np.int32) if table.groups is None else table.groups
     return Rows(
         times=table.timestamps,
         values=table.features,
         targets=table.target_values,
         segments=table.segments,
-        series=groups,
+        series=table.group_codes,
         ids=table.group_names,
     )
 
@@ -161,11 +159,11 @@ def export(
     bundle, found = read_folder(kept)
     record = read_record(files.trial(number))
     scores = {"val": dict(record.metrics.val)} if record.metrics is not None else {}
-    verdict = _verdict(files)
-    bundle = bundle.model_copy(update={"scores": scores, "verdict": verdict})
-    forecaster = load_forecaster(kept)
+    bundle = bundle.model_copy(update={"scores": scores, "verdict": _verdict(files)})
+    forecaster = make_forecaster(kept, bundle, found)
     example = example_csv(bundle, own_rows(files, forecaster)) if with_example else None
-    contents = {WEIGHTS: found[WEIGHTS], CARD: model_card(record, bundle, _config(files), example).encode()}
+    card = model_card(record, bundle, read_own_config(files.folder), example)
+    contents = {WEIGHTS: found[WEIGHTS], CARD: card.encode()}
     if example is not None:
         contents[EXAMPLE] = example
     contents[CONFIG] = config_bytes(bundle, contents)
@@ -200,10 +198,6 @@ def _kept(files: ExperimentFiles, number: int | None) -> int:
 
 def _listed(numbers: list[int]) -> str:
     return ", ".join(map(str, numbers)) or "none"
-
-
-def _config(files: ExperimentFiles) -> StudyConfig:
-    return read_own_config(files.folder)
 
 
 def _verdict(files: ExperimentFiles) -> dict[str, object] | None:

@@ -84,9 +84,10 @@ def rerun_trial(path: Path) -> Rerun:
         return Verdict.CONTINUE if len(curve) < n_epochs else Verdict.STOP
 
     job = make_job(context, record, beats=None)
+    are_gone = record.state == State.COMPLETE and not context.files.bundle(record.trial_number).is_file()
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / context.files.weights(record.trial_number).name
-        job = replace(job, weights=weights, checkpoint=None, max_seconds=None)
+        job = replace(job, weights=weights if are_gone else None, checkpoint=None, max_seconds=None)
         outcome = follow(make_executor(context.config.study.executor).run(job, StopFlag()), on_event)
         if isinstance(outcome, Failed) and len(curve) < n_epochs:
             problems.append(f"it ended early: {outcome.message}")
@@ -96,15 +97,13 @@ def rerun_trial(path: Path) -> Rerun:
             again=[row.val_loss for row in curve],
             problems=problems,
         )
-        if not rerun.reproduced or record.state != State.COMPLETE or not weights.is_file():
+        if not rerun.reproduced or not weights.is_file():
             return rerun
         return replace(rerun, restored=_restore(context.files, record.trial_number, weights))
 
 
-def _restore(files: ExperimentFiles, number: int, weights: Path) -> Path | None:
-    """Put weights where a trial that keeps them has its own; None if it has them."""
-    if files.bundle(number).is_file():
-        return None
+def _restore(files: ExperimentFiles, number: int, weights: Path) -> Path:
+    """Put weights, and the config beside them, where a trial that keeps them has its own."""
     config = weights.with_name(files.bundle(number).name)
     for source, target in ((weights, files.weights(number)), (config, files.bundle(number))):
         write_bytes(target, source.read_bytes())

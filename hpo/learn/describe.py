@@ -44,8 +44,7 @@ def describe(
         reading["series"] = (groups,)
     if table.frequency == "none":
         reading["time"] = ("none",)
-    series = np.zeros(len(table.timestamps), np.int32) if table.groups is None else table.groups
-    whole = len(segments_of(table.timestamps, series, table.frequency, regular=True))
+    whole = len(segments_of(table.timestamps, table.group_codes, table.frequency, regular=True))
     naive_error = [None if not np.isfinite(value) else float(value) for value in scorer.scale.naive_error]
     n_outputs = shape.n_outputs
     return Bundle(

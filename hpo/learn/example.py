@@ -29,13 +29,8 @@ def example_csv(bundle: Bundle, rows: Rows) -> bytes | None:
     keys = bundle.reading.series
     if len(keys) > 1:
         return None
-    stops = np.append(np.flatnonzero(np.diff(rows.series)) + 1, len(rows.series))
-    starts = np.concatenate([[0], stops[:-1]])
     chosen = np.concatenate(
-        [
-            np.arange(_first(bundle, rows, int(start), int(stop)), stop)
-            for start, stop in list(zip(starts, stops, strict=True))[:MAX_SERIES]
-        ]
+        [np.arange(_first(bundle, rows, start, stop), stop) for start, stop in rows.spans[:MAX_SERIES]]
     )
     columns: dict[str, object] = {}
     times = bundle.reading.time or (() if bundle.dialect is None else bundle.dialect.time)

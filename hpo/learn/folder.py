@@ -6,6 +6,7 @@ damage; they say nothing of who made the folder.
 
 import hashlib
 import json
+import math
 import os
 import re
 import stat
@@ -23,15 +24,12 @@ from hpo.learn.bundle import Bundle, File, read_bundle
 from hpo.models.apart import undisturbed
 from hpo.models.blocks import Offset
 from hpo.models.sizing import count_params
+from hpo.store.layout import CHECKPOINT, CONFIG, WEIGHTS
 from hpo.study.catalogue import get_family
 from hpo.system.files import write_bytes
 
-CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
 EXAMPLE = "example.csv"
 CARD = "README.md"
-CHECKPOINT = "resume.safetensors"
-"""What a trial under way keeps beside its weights; never read from here."""
 MAX_CONFIG_BYTES = 20_000_000
 MAX_TEXT_BYTES = 200_000_000
 MAX_WEIGHTS_BYTES = 50_000_000_000
@@ -110,7 +108,7 @@ def build(bundle: Bundle, weights: bytes, where: Path) -> nn.Module:
         if config.n_layers > max(family.max_layers, len(shapes)):
             raise StorageError(f"{config.n_layers:,} layers are more than the {len(shapes)} tensors hold")
         counted = count_params(family, config, shape)
-        stored = sum(_n_numbers(shape) for shape in shapes.values())
+        stored = sum(map(math.prod, shapes.values()))
         if not counted == bundle.param_count <= stored:
             raise StorageError(
                 f"its model has {counted:,} parameters, {CONFIG} says {bundle.param_count:,} and the weights "
@@ -146,18 +144,11 @@ def _header(weights: bytes, where: Path) -> dict[str, tuple[int, ...]]:
         if len(header) > MAX_TENSORS:
             raise ValueError(f"it has {len(header):,} tensors")
         shapes = {name: tuple(map(int, entry["shape"])) for name, entry in header.items()}
-        if 4 * sum(map(_n_numbers, shapes.values())) > 4 * len(weights):
+        if sum(map(math.prod, shapes.values())) > len(weights):
             raise ValueError("its tensors are larger than the file")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StorageError(f"{where / WEIGHTS}: not a safetensors file ({error})") from error
     return shapes
-
-
-def _n_numbers(shape: tuple[int, ...]) -> int:
-    count = 1
-    for length in shape:
-        count *= length
-    return count
 
 
 def _checked(path: Path, file: File) -> bytes:

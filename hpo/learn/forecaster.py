@@ -4,6 +4,7 @@ Legend: T rows, L context_length, C channels, K target columns, N windows, O out
 """
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow.parquet
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from hpo.data.base import STEPS
 from hpo.data.reading.cadence import breaks_of, next_times
@@ -20,11 +21,13 @@ from hpo.data.reading.replay import Rows
 from hpo.data.scaling import apply
 from hpo.errors import DatasetError
 from hpo.learn.bundle import Bundle
-from hpo.learn.folder import EXAMPLE, WEIGHTS, build, read_folder
-from hpo.learn.settings import EVAL_BATCH, autocast_of
+from hpo.learn.evaluate import run_model
+from hpo.learn.folder import EXAMPLE, build, read_folder
+from hpo.learn.settings import EVAL_BATCH
 from hpo.learn.windows import Windows
 from hpo.scoring.forecasts import Array
 from hpo.store.frame import to_table
+from hpo.store.layout import WEIGHTS
 
 COLUMNS = ("series", "origin", "timestamp", "step", "column", "forecast")
 """The columns of a forecast; behind them ``truth`` where it is known what came."""
@@ -140,25 +143,17 @@ class Forecaster:
         std = np.array([channel.std for channel in bundle.channels])
         series = torch.from_numpy(apply(rows.values, mean, std))
         windows = Windows(series, torch.zeros(len(series), 1), ends, bundle.context_length)
-        autocast = autocast_of(series.device, bundle.precision)
-        parts: list[Tensor] = []
-        with torch.inference_mode():
-            for inputs, _ in windows.batches(EVAL_BATCH):
-                with autocast():
-                    parts.append(self.model(inputs).float()[:, : bundle.n_outputs])
-        return np.asarray(torch.cat(parts).double().numpy())
+        parts = run_model(self.model, windows, bundle.precision, EVAL_BATCH)
+        return np.concatenate([part[:, : bundle.n_outputs].double().numpy() for part, _ in parts])
 
     def _last(self, rows: Rows) -> Ends:
         length = self.bundle.context_length
-        stops = np.append(np.flatnonzero(np.diff(rows.series)) + 1, len(rows.series))
         starts = {stop: start for start, stop in rows.segments}
-        begins = dict(zip(stops.tolist(), [0, *stops[:-1].tolist()], strict=True))
-        for number, stop in enumerate(stops.tolist()):
+        for number, (begin, stop) in enumerate(rows.spans):
             of = f" of series {rows.ids[number]!r}" if rows.ids else ""
-            n_rows = stop - begins[stop]
-            if n_rows < length:
-                raise DatasetError(f"a forecast needs {length:,} rows{of}, got {n_rows:,}")
-            self._check_step(rows.times[begins[stop] : stop], of)
+            if stop - begin < length:
+                raise DatasetError(f"a forecast needs {length:,} rows{of}, got {stop - begin:,}")
+            self._check_step(rows.times[begin:stop], of)
             if stop - starts[stop] < length:
                 before = pd.Timestamp(rows.times[starts[stop] - 1])
                 after = pd.Timestamp(rows.times[starts[stop]])
@@ -166,7 +161,7 @@ class Forecaster:
                     f"a forecast needs the last {length:,} rows{of} {_a_step(self.bundle.frequency)} apart; "
                     f"after {before} comes {after}"
                 )
-        return stops - 1
+        return np.array([stop - 1 for _, stop in rows.spans], dtype=np.int64)
 
     def _check_step(self, times: npt.NDArray[np.datetime64], of: str) -> None:
         """Refuse rows of another step than the model was trained on."""
@@ -250,7 +245,15 @@ def load_forecaster(folder: Path) -> Forecaster:
     Raises:
         StorageError: It is none, damaged, or not safe to load.
     """
-    bundle, files = read_folder(folder)
+    return make_forecaster(folder, *read_folder(folder))
+
+
+def make_forecaster(folder: Path, bundle: Bundle, files: Mapping[str, bytes]) -> Forecaster:
+    """The forecaster of a folder that was read.
+
+    Raises:
+        StorageError: The weights are not those of its config.
+    """
     return Forecaster(
         bundle=bundle,
         model=build(bundle, files[WEIGHTS], folder),

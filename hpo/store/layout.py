@@ -5,6 +5,12 @@ from pathlib import Path
 
 from hpo.study.data_settings import FRAME
 
+WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
+"""What the weights need to forecast from raw rows."""
+CHECKPOINT = "resume.safetensors"
+"""What a trial under way goes on from, beside its weights."""
+
 
 @dataclass(frozen=True)
 class ExperimentFiles:
@@ -103,11 +109,11 @@ class ExperimentFiles:
 
     def weights(self, number: int) -> Path:
         """The best weights of one trial, in a folder that can forecast (``hpo/learn/folder.py``)."""
-        return self.folder / "checkpoints" / f"trial_{number:04d}" / "model.safetensors"
+        return self.folder / "checkpoints" / f"trial_{number:04d}" / WEIGHTS
 
     def bundle(self, number: int) -> Path:
         """What those weights need to forecast from raw rows."""
-        return self.weights(number).with_name("config.json")
+        return self.weights(number).with_name(CONFIG)
 
     @property
     def export(self) -> Path:
@@ -116,7 +122,7 @@ class ExperimentFiles:
 
     def checkpoint(self, number: int) -> Path:
         """Where an unfinished trial goes on from."""
-        return self.folder / "checkpoints" / f"trial_{number:04d}" / "resume.safetensors"
+        return self.folder / "checkpoints" / f"trial_{number:04d}" / CHECKPOINT
 
     def best(self, budget: str | None = None) -> Path:
         """The best trial's record: of the whole study, or of one budget."""

@@ -22,8 +22,7 @@ class History:
         self._records: dict[int, TrialRecord] = {}
         self._numbers: list[int] = []
         self._open: set[int] = set()
-        self._best: dict[int | None, TrialRecord] = {}
-        self._ranked: list[TrialRecord] = []
+        self._ranked: dict[int | None, list[TrialRecord]] = defaultdict(list)
         self._scores: dict[tuple[int, int], list[float]] = defaultdict(list)
         self._like: dict[Any, list[TrialRecord]] = defaultdict(list)
         for record in records:
@@ -61,10 +60,7 @@ class History:
     def _put_complete(self, record: TrialRecord) -> None:
         budget = record.architecture.parameter_budget
         for key in (None, budget):
-            best = self._best.get(key)
-            if best is None or _order(record) < _order(best):
-                self._best[key] = record
-        bisect.insort(self._ranked, record, key=_order)
+            bisect.insort(self._ranked[key], record, key=_order)
         for step, value in record.intermediate_values.items():
             bisect.insort(self._scores[budget, step], value)
 
@@ -86,12 +82,12 @@ class History:
 
     def best(self, budget: int | None = None) -> TrialRecord | None:
         """The best completed trial, of all or of one parameter budget; ties go to the earlier trial."""
-        return self._best.get(budget)
+        return next(iter(self.leaders(1, budget)), None)
 
-    def leaders(self, n: int) -> list[TrialRecord]:
-        """The n best completed trials, best first; ties go to the earlier trial."""
+    def leaders(self, n: int, budget: int | None = None) -> list[TrialRecord]:
+        """The n best completed trials, of all or of one budget, best first; ties go to the earlier trial."""
         with self._mutex:
-            return self._ranked[:n]
+            return self._ranked.get(budget, [])[:n]
 
     def scores_at(self, budget: int, step: int) -> Sequence[float]:
         """The objective of a budget's completed trials at a step, ascending."""

@@ -21,6 +21,15 @@ def records_of(copy):
     return [json.loads(path.read_text()) for path in paths]
 
 
+def add_function(copy, heading, path, catalogue, entry):
+    """Add a recipe's function before a catalogue, and its entry before another."""
+    copy.replace(
+        path,
+        (catalogue, f"{code_of(heading)}\n\n{catalogue}"),
+        (entry, f"    {entry_of(heading)}\n{entry}"),
+    )
+
+
 def test_a_data_set(copy):
     copy.write("data/sets/tide.py", code_of("Add a data set"))
     copy.replace(
@@ -52,9 +61,8 @@ def test_a_task(copy):
 
 
 def test_a_metric(copy):
-    path, known = "hpo/scoring/metrics.py", "CLASS_METRICS: tuple"
-    entry, other = entry_of("Add a metric"), '    Metric(name="nll", better="lower"'
-    copy.replace(path, (known, f"{code_of('Add a metric')}\n\n{known}"), (other, f"    {entry}\n{other}"))
+    before = "CLASS_METRICS: tuple", '    Metric(name="nll", better="lower"'
+    add_function(copy, "Add a metric", "hpo/scoring/metrics.py", *before)
     copy.test("tests/contract/test_tasks.py", "-k", "regression")
     copy.run("hpo", "run", "--data=periodic", "--objective=largest_error", *STUDY.split())
     for record in records_of(copy):
@@ -63,9 +71,8 @@ def test_a_metric(copy):
 
 
 def test_a_loss(copy):
-    path, known = "hpo/scoring/losses.py", "BINARY_LOSSES: Mapping"
-    entry, other = entry_of("Add a loss"), '    "gaussian_nll": Loss('
-    copy.replace(path, (known, f"{code_of('Add a loss')}\n\n{known}"), (other, f"    {entry}\n{other}"))
+    before = "BINARY_LOSSES: Mapping", '    "gaussian_nll": Loss('
+    add_function(copy, "Add a loss", "hpo/scoring/losses.py", *before)
     copy.test("tests/contract/test_tasks.py", "-k", "regression")
     copy.run("hpo", "run", "--data=periodic", "--loss=log_cosh", *STUDY.split())
     assert {record["training"]["loss"] for record in records_of(copy)} == {"log_cosh"}

@@ -54,7 +54,7 @@ def forecast(name: str, data: ForecastData, season: int | None, deadline: float)
     ends = data.splits.val
     offsets = np.array(data.table.target_offsets)
     found = np.empty((len(ends), len(offsets), data.target_values.shape[1]))
-    groups = np.zeros(len(data.features), dtype=np.int32) if data.table.groups is None else data.table.groups
+    groups = data.table.group_codes
     level = data.target_mean / data.target_std
     for k in range(found.shape[2]):
         values = data.table.target_values[:, k] / data.target_std[k]
