@@ -453,7 +453,11 @@ def test_ctrl_c_keeps_everything(tmp_path):
     script.write_text(
         textwrap.dedent(
             """
+            import signal
             import hpo
+
+            # Python's own: a shell in the background would have it ignored.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
             class Show:
                 def told(self, event):
