@@ -129,7 +129,7 @@ def _load_tabular(
         target_offsets=(0,),
         target_channels=(),
         task="regression" if not classes else "binary" if len(classes) == 2 else "multiclass",
-        class_names=classes,
+        class_names=classes if len(classes) > 2 else (),
         sha256=hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest(),
         frequency="none",
         segments=tuple((row, row + 1) for row in range(len(x))),

@@ -191,7 +191,7 @@ def test_the_catalogue_says_what_is_there(name):
     if spec.targets or spec.groups:  # channels as in the file; prices have indicators beside them
         assert set(table.channel_names) == set(spec.channels)
     assert table.features.shape == (len(table.timestamps), len(table.channel_names))
-    assert (table.task == "multiclass") <= (len(table.class_names) > 2)
+    assert (table.task == "multiclass") == (len(table.class_names) > 2)
     if table.class_names:
         assert set(np.unique(table.target_values)) == set(range(len(table.class_names)))
 
