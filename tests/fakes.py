@@ -4,6 +4,8 @@ import contextlib
 import threading
 from collections import Counter
 
+import numpy as np
+
 from hpo.search.searcher import Verdict
 from hpo.search.tpe import Tpe
 from hpo.store.store import Claim
@@ -118,6 +120,7 @@ class ScriptedExecutor:
             train_metrics=metrics,
             val_metrics=metrics,
             confusion=None,
+            val_losses=np.full(len(job.folds[0].val_ends), best.value, dtype=np.float32),
         )
         return Finished(
             folds=[fold] * len(job.folds),

@@ -21,6 +21,7 @@ from hpo.store.layout import ExperimentFiles
 from hpo.store.local import open_store
 from hpo.store.manifest import write_manifest
 from hpo.store.sqlite import check_storage
+from hpo.store.windows import windows_of, write_reference_losses, write_windows
 from hpo.study.catalogue import get_family
 from hpo.study.config import StudyConfig
 from hpo.system.files import write_bytes
@@ -150,8 +151,11 @@ def _no_traceback(config: StudyConfig) -> Iterator[None]:
 
 
 def _write_settings(context: StudyContext, command: list[str], listener: Listener) -> None:
-    """Config and manifest; a full disk costs them, not the study."""
+    """Config, manifest, and what the evidence needs; a full disk costs them, not the study."""
     config, files = context.config, context.files
+    _try_to("the windows", lambda: write_windows(files, windows_of(context.folds)), listener)
+    losses = "the references' losses"
+    _try_to(losses, lambda: write_reference_losses(files, context.references), listener)
     _try_to("study.toml", lambda: write_bytes(files.study_toml, config.to_toml().encode()), listener)
     _try_to(
         "the manifest",

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from hpo.api.winner import BestTrial
+from hpo.report.evidence import find_evidence, stored_verdict
 from hpo.store.layout import ExperimentFiles
 from hpo.store.results import all_rows
 from hpo.trial.record import TrialRecord, rank
@@ -45,6 +47,19 @@ class Study:
         """The best completed trial's record, which can forecast; None if no trial completed."""
         ranked = rank(list(self.records))
         return BestTrial.of(ranked[0], self.files) if ranked else None
+
+    @property
+    def verdict(self) -> dict[str, Any] | None:
+        """Whether the best trial is better than the toughest reference, by how much and how surely.
+
+        The keys are those of :class:`hpo.scoring.evidence.Verdict`; None where no trial completed, or where
+        the study kept no losses a window, as those of older versions.
+        """
+        known = stored_verdict(self.files, len(self.records))
+        if known is not None:
+            return known
+        evidence = find_evidence(self.files, self.records)
+        return evidence.verdict.model_dump() if evidence else None
 
     @property
     def references(self) -> dict[str, dict[str, float]]:

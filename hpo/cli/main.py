@@ -81,6 +81,8 @@ def run(config: Any) -> None:
         study = run_study(config, sys.argv, listener=display, stop=stop)
     print()
     print(f"{config.experiment}: {naive_line(study)}")
+    if study.verdict is not None:
+        print(f"verdict    {study.verdict['text']}")
     if study.records:
         print(f"summary    {study.files.summary_md}")
     if study.best is not None:
@@ -273,7 +275,7 @@ def rebuild(
 
     found = bring_together(out, storage or default_storage(out), experiment)
     show_differences(found, mended=True, as_json=as_json)
-    if any(difference.kind == "disagree" for differences in found.values() for difference in differences):
+    if any(each.kind in ("disagree", "rerun") for differences in found.values() for each in differences):
         raise typer.Exit(EXIT_FOUND_SOMETHING)
 
 

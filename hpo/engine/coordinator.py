@@ -16,12 +16,24 @@ from hpo.engine.scoreboard import Scoreboard
 from hpo.execute.executor import Executor, follow
 from hpo.search.searcher import RunningTrial, Searcher, Verdict
 from hpo.store.store import Claim, Store
+from hpo.store.windows import write_losses
 from hpo.study.config import StudyConfig
 from hpo.system.retry import Retry
 from hpo.system.stop import StopFlag, StoppedError
-from hpo.trial.events import EpochResult, Event, Failed, Interrupted, Outcome, Resumed, Trouble, Unwritten
+from hpo.trial.events import (
+    EpochResult,
+    Event,
+    Failed,
+    Finished,
+    Interrupted,
+    Outcome,
+    Resumed,
+    Trouble,
+    Unwritten,
+)
 from hpo.trial.history import History
 from hpo.trial.record import TrialRecord
+from hpo.trial.state import State
 
 MAX_KILLS = 2
 """A trial whose process is killed (out of memory, say) gets one more try."""
@@ -165,7 +177,10 @@ class Coordinator:
             raise StoppedError
         seconds = attempt.earlier_seconds + time.monotonic() - started
         alike = self.history.alike(intent)
-        self._finish(final_record(intent, attempt.curve, outcome, attempt.pruned, alike, seconds))
+        record = final_record(intent, attempt.curve, outcome, attempt.pruned, alike, seconds)
+        if isinstance(outcome, Finished) and record.state == State.COMPLETE:
+            self._keep_losses(record.trial_number, outcome)
+        self._finish(record)
 
     def _train(self, attempt: _Attempt) -> Outcome:
         """Have a trial trained, once more if its process is killed."""
@@ -214,6 +229,11 @@ class Coordinator:
         verdict = self.searcher.judge(RunningTrial(intent, attempt.curve), self.history)
         attempt.pruned = verdict is Verdict.STOP
         return verdict
+
+    def _keep_losses(self, number: int, outcome: Finished) -> None:
+        """Before the record: a completed trial has them."""
+        losses, files = outcome.val_losses, self.context.files
+        self._retry.until_done(f"the losses of trial {number}", lambda: write_losses(files, number, losses))
 
     def _finish(self, record: TrialRecord) -> None:
         """Keep a result before anything else is done with it."""

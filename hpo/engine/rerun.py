@@ -13,10 +13,11 @@ from hpo.execute.executors import make_executor
 from hpo.search.searcher import Verdict
 from hpo.store.layout import ExperimentFiles
 from hpo.store.records import read_record
+from hpo.store.windows import write_losses
 from hpo.study.config import read_own_config
 from hpo.system.files import write_bytes
 from hpo.system.stop import StopFlag
-from hpo.trial.events import EpochResult, Event, Failed
+from hpo.trial.events import EpochResult, Event, Failed, Finished
 from hpo.trial.record import TrialRecord
 from hpo.trial.state import State
 
@@ -56,7 +57,8 @@ class Rerun:
 def rerun_trial(path: Path) -> Rerun:
     """Train a trial again, with its seed, threads and micro-batch.
 
-    Nothing is written but the weights of a completed trial that reproduces, if they are gone.
+    Nothing is written but the weights and the losses a window of a completed trial that reproduces, where
+    they are gone.
 
     Args:
         path: ``outputs/<experiment>/trials/trial_0007.json``, beside its ``study.toml``.
@@ -67,7 +69,8 @@ def rerun_trial(path: Path) -> Rerun:
     record = read_record(path)
     if not record.learning_curve:
         raise ConfigError(f"{path}: the trial has no learning curve to compare with (state {record.state})")
-    context = make_context(read_own_config(path.parent.parent))
+    study = path.parent.parent  # it may have been moved since: where it is now counts
+    context = make_context(read_own_config(study, out=study.parent, experiment=record.experiment))
     problems = []
     if context.data.table.sha256 != record.data.sha256:
         problems.append("the data have changed since")
@@ -97,6 +100,10 @@ def rerun_trial(path: Path) -> Rerun:
             again=[row.val_loss for row in curve],
             problems=problems,
         )
+        number, files = record.trial_number, context.files
+        lost = record.state == State.COMPLETE and not files.losses(number).is_file()
+        if rerun.reproduced and lost and isinstance(outcome, Finished):
+            write_losses(files, number, outcome.val_losses)
         if not rerun.reproduced or not weights.is_file():
             return rerun
         return replace(rerun, restored=_restore(context.files, record.trial_number, weights))

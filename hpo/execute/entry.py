@@ -212,6 +212,7 @@ def _train_fold(
         ),
         val_metrics=fold.scorer.metrics(outputs, targets, last["val"]),
         confusion=fold.scorer.confusion(outputs, targets),
+        val_losses=fold.scorer.losses(outputs, targets).astype(np.float32),
     )
 
 

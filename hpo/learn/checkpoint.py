@@ -81,7 +81,7 @@ def restore(path: Path, key: str, fresh: Callable[[int], Training]) -> tuple[Tra
                 raise StorageError("it is of another trial or other settings")
             state = json.loads(header["state"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
-        ended = [_fold_result(fold) for fold in state["folds"]]
+        ended = [_fold_result(i, fold, tensors) for i, fold in enumerate(state["folds"])]
         training = fresh(len(ended))
         _unpack(training, tensors, state)
     except Exception as error:  # whatever the file holds, it must not end the trial
@@ -89,9 +89,15 @@ def restore(path: Path, key: str, fresh: Callable[[int], Training]) -> tuple[Tra
     return training, ended
 
 
-def _fold_result(fold: dict[str, Any]) -> FoldResult:
+def _fold_result(i: int, fold: dict[str, Any], tensors: dict[str, Tensor]) -> FoldResult:
     curve = [EpochResult(**row) for row in fold.pop("curve")]
-    return FoldResult(**fold, curve=curve)
+    return FoldResult(**fold, curve=curve, val_losses=tensors[f"val_losses.{i}"].numpy())
+
+
+def _without_losses(fold: FoldResult) -> dict[str, Any]:
+    fields = asdict(fold)
+    del fields["val_losses"]  # numbers by the thousand are a tensor
+    return fields
 
 
 def _pack(training: Training, ended: Sequence[FoldResult], key: str) -> bytes:
@@ -104,6 +110,7 @@ def _pack(training: Training, ended: Sequence[FoldResult], key: str) -> bytes:
             for index, entries in optimizer["state"].items()
             for name, tensor in entries.items()
         },
+        **{f"val_losses.{i}": torch.from_numpy(fold.val_losses) for i, fold in enumerate(ended)},
         "order": training.order_state,
         "rng.cpu": torch.get_rng_state(),
     }
@@ -113,7 +120,7 @@ def _pack(training: Training, ended: Sequence[FoldResult], key: str) -> bytes:
         "progress": asdict(training.progress),
         "groups": optimizer["param_groups"],
         "scheduler": training.scheduler.state_dict(),
-        "folds": [asdict(fold) for fold in ended],
+        "folds": [_without_losses(fold) for fold in ended],
     }
     header = {"key": key, "state": json.dumps(state, allow_nan=False)}
     return save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, header)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import hpo.report.formats as fmt
@@ -93,6 +94,11 @@ STUDIES: tuple[Shown["StudyStatus"], ...] = (
         lambda study: _or_nothing(study.best_value, lambda value: f"{value:.4f} (trial {study.best_trial})"),
     ),
     Shown("skill", lambda study: _or_nothing(study.skill, "{:+.1%}".format)),
+    Shown(
+        "toughest reference",
+        lambda study: _or_nothing(study.toughest_value, lambda value: f"{value:.4f} ({study.toughest})"),
+    ),
+    Shown("verdict", lambda study: _or_nothing(study.verdict, itemgetter("word"))),
     Shown("a trial", lambda study: _or_nothing(study.seconds_a_trial, fmt.clock)),
     Shown("left", lambda study: _or_nothing(study.seconds_left, fmt.clock)),
 )

@@ -2,15 +2,17 @@
 
 import statistics
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from hpo.errors import HpoError
+from hpo.report.evidence import stored_verdict
 from hpo.store.database import Database, load_records, load_study, open_existing, study_names
 from hpo.store.layout import ExperimentFiles
 from hpo.store.locks import is_locked
 from hpo.study.config import StudyConfig, build_config, read_study_file
-from hpo.trial.record import TrialRecord, rank
+from hpo.trial.record import TrialRecord, rank, ranked_references
 from hpo.trial.state import State
 
 
@@ -28,6 +30,9 @@ class StudyStatus(BaseModel):
         best_value: The best value so far.
         best_trial: Its trial.
         skill: Of the best trial over the naive forecast.
+        toughest: The reference with the best score so far; None before the first trial.
+        toughest_value: Its score.
+        verdict: As the last summary has it; None where there is none yet.
         seconds_a_trial: Median duration.
         seconds_left: At that rate, with one worker.
     """
@@ -44,6 +49,9 @@ class StudyStatus(BaseModel):
     best_value: float | None
     best_trial: int | None
     skill: float | None
+    toughest: str | None
+    toughest_value: float | None
+    verdict: dict[str, Any] | None
     seconds_a_trial: float | None
     seconds_left: float | None
 
@@ -73,6 +81,7 @@ def _status(database: Database, name: str, out: Path) -> StudyStatus:
     durations = [r.duration_seconds for r in records if r.duration_seconds is not None]
     seconds = statistics.median(durations) if durations else None
     n_trials = _planned(files)
+    references = ranked_references(best or records[-1]) if records else []
     n_finished = len(records) - len(count[State.RUNNING])
     left = None
     if n_trials is not None and seconds is not None:
@@ -88,6 +97,9 @@ def _status(database: Database, name: str, out: Path) -> StudyStatus:
         best_value=best.value if best else None,
         best_trial=best.trial_number if best else None,
         skill=best.naive.skill if best else None,
+        toughest=references[0][0] if references else None,
+        toughest_value=references[0][1] if references else None,
+        verdict=stored_verdict(files),
         seconds_a_trial=seconds,
         seconds_left=left,
     )

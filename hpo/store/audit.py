@@ -17,12 +17,14 @@ from hpo.store.layout import ExperimentFiles
 from hpo.store.locks import is_locked
 from hpo.store.records import read_record, write_record
 from hpo.store.view import StoredTrial
+from hpo.store.windows import read_losses, read_windows
 from hpo.system.files import move_to_quarantine
 from hpo.trial.record import TrialRecord
+from hpo.trial.state import State
 
 logger = logging.getLogger(__name__)
 
-Kind = Literal["quarantine", "tell storage", "write file", "disagree"]
+Kind = Literal["quarantine", "tell storage", "write file", "rerun", "disagree"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,7 @@ class Difference:
     """One thing on which an experiment's files and its storage are not at one.
 
     Attributes:
-        kind: What mends it; "disagree" needs a person.
+        kind: What mends it: "rerun" is that command's, "disagree" needs a person.
         trial_number: Whose it is; None for a file that names no trial.
         text: What is different.
         record: What is missing on the other side.
@@ -61,7 +63,7 @@ def compare(study: StoredStudy | None, files: ExperimentFiles) -> list[Differenc
     for number in sorted(stored.keys() | records.keys()):
         if not is_locked(files.trial_lock(number)):
             found += _compare_trial(files, number, records.get(number), stored.get(number))
-    return found + _forced_twice(stored.values())
+    return found + _forced_twice(stored.values()) + _lost_losses(files, records)
 
 
 def compare_trial(files: ExperimentFiles, trial: StoredTrial) -> list[Difference]:
@@ -177,6 +179,25 @@ def _differing(record: TrialRecord, kept: TrialRecord) -> list[str]:
 
 def _restricted(attrs: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
     return {key: attrs[key] for key in keys if key in attrs}
+
+
+def _lost_losses(files: ExperimentFiles, records: Mapping[int, TrialRecord]) -> list[Difference]:
+    """Completed trials whose losses a window are gone or torn; older versions kept none of any."""
+    try:
+        n_windows = len(read_windows(files))
+    except StorageError:
+        return []
+    done = [number for number, record in sorted(records.items()) if record.state == State.COMPLETE]
+    known = read_losses(files, done, n_windows)
+    return [
+        Difference(
+            kind="rerun",
+            trial_number=number,
+            text=f"trial {number} has no losses a window: `hpo rerun {files.trial(number)}` writes them",
+        )
+        for number in done
+        if number not in known
+    ]
 
 
 def _forced_twice(trials: Iterable[StoredTrial]) -> list[Difference]:

@@ -107,6 +107,20 @@ class ExperimentFiles:
         """Held while results and summary are written, so that the last one written is the newest."""
         return self.locks / "results"
 
+    @property
+    def windows(self) -> Path:
+        """What the validation windows are (``hpo/store/windows.py``)."""
+        return self.folder / "windows" / "windows.npz"
+
+    @property
+    def reference_losses(self) -> Path:
+        """The references' losses a validation window."""
+        return self.windows.with_name("references.npz")
+
+    def losses(self, number: int) -> Path:
+        """A completed trial's losses a validation window."""
+        return self.windows.with_name(f"trial_{number:04d}.npy")
+
     def weights(self, number: int) -> Path:
         """The best weights of one trial, in a folder that can forecast (``hpo/learn/folder.py``)."""
         return self.folder / "checkpoints" / f"trial_{number:04d}" / WEIGHTS

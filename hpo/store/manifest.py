@@ -15,6 +15,7 @@ from hpo.errors import StorageError
 from hpo.scoring.references import References, restore_references
 from hpo.scoring.task import Task
 from hpo.store.layout import ExperimentFiles
+from hpo.store.windows import read_reference_losses
 from hpo.study.config import RULES
 from hpo.system.files import move_to_quarantine, read_json, write_json
 from hpo.system.hardware import describe
@@ -34,7 +35,7 @@ def write_manifest(
     seed: int,
     command: list[str],
 ) -> None:
-    """Write the manifest in a study's first run; later runs add their command."""
+    """Write the manifest in a study's first run; later runs add their command, and references found since."""
     manifest = _read(files)
     if not manifest:
         if files.manifest.exists():
@@ -51,23 +52,25 @@ def write_manifest(
             "split": {name: part.model_dump() for name, part in parts.items()},
             "hardware": describe(),
             "seed": seed,
-            "references": references.stored(),
             "test_part_uses": 0,
             "runs": [],
         }
+    manifest["references"] = references.stored()
     manifest["runs"].append({"started": datetime.now(UTC).isoformat(), "command": command})
     write_json(files.manifest, manifest)
 
 
 def stored_references(files: ExperimentFiles, folds: Sequence[ForecastData], task: Task) -> References | None:
-    """The references that a study's first run computed; None in that run, or if the data have changed."""
+    """The references that earlier runs computed; None in the first, or if the data have changed.
+
+    None, too, where their losses a window are gone: whoever computes them writes them again.
+    """
     manifest = _read(files)
     if manifest.get("data", {}).get("sha256") != folds[0].table.sha256:
         return None
-    known = manifest["references"]
     try:
-        return restore_references(folds, task, known)
-    except KeyError:  # written by another version
+        return restore_references(folds, task, manifest["references"], read_reference_losses(files))
+    except (KeyError, StorageError):  # written by another version
         return None
 
 

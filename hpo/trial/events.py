@@ -1,7 +1,10 @@
 """What a trial tells while it runs, and how it ends."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +32,10 @@ class EpochResult:
 
 @dataclass(frozen=True, kw_only=True)
 class FoldResult:
-    """How the training on one fold ended; the metrics are those of its best epoch's weights."""
+    """How the training on one fold ended; the metrics are those of its best epoch's weights.
+
+    ``val_losses`` is the proper score of each validation window, (N,), whose mean is the metric of that name.
+    """
 
     curve: list[EpochResult]
     best_epoch: int
@@ -38,6 +44,7 @@ class FoldResult:
     train_metrics: dict[str, float]
     val_metrics: dict[str, float]
     confusion: dict[str, Any] | None
+    val_losses: npt.NDArray[np.float32] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +57,11 @@ class Finished:
     peak_memory_bytes: int
     flops_per_step: int
     samples_per_second: float
+
+    @property
+    def val_losses(self) -> npt.NDArray[np.float32]:
+        """The proper score of the validation windows of all folds, one fold after the other."""
+        return np.concatenate([fold.val_losses for fold in self.folds])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -268,3 +268,12 @@ def rank(records: list[TrialRecord]) -> list[TrialRecord]:
     return sorted(
         done, key=lambda record: (record.objective.sign * (record.value or 0.0), record.trial_number)
     )
+
+
+def ranked_references(record: TrialRecord) -> list[tuple[str, float]]:
+    """The references that have a score by the objective, the toughest first."""
+    objective = record.objective
+    metrics = {record.naive.name: record.naive.metrics} | record.references
+    scores = {name: objective.score(values) for name, values in metrics.items()}
+    known = [(name, score) for name, score in scores.items() if score is not None]
+    return sorted(known, key=lambda pair: objective.sign * pair[1])

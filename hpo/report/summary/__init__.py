@@ -1,8 +1,9 @@
-"""What a study found, from its trials' records alone: JSON for programs, a page with pictures for people."""
+"""What a study found, from its trials' records and losses: JSON for programs, a page for people."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from hpo.report.evidence import find_evidence
 from hpo.report.summary.analysis import analyse
 from hpo.report.summary.markdown import render
 from hpo.report.summary.plots import draw
@@ -18,7 +19,7 @@ __all__ = ["Summary", "analyse", "draw", "render", "write_summary"]
 def write_summary(files: ExperimentFiles, records: Sequence[TrialRecord]) -> Path:
     """Write an experiment's summary: its JSON, its plots, its page.
 
-    The same records give the same bytes.
+    The same records and losses give the same bytes.
 
     Args:
         files: Where the experiment's files are.
@@ -32,7 +33,7 @@ def write_summary(files: ExperimentFiles, records: Sequence[TrialRecord]) -> Pat
         OSError: The disk is full or read-only; the old files are untouched.
     """
     with FileLock(files.results_lock):
-        summary = analyse(records)
+        summary = analyse(records, find_evidence(files, records))
         write_json(files.summary_json, summary.model_dump(mode="json"))
         plots = draw(summary, records, files.plots)
         write_bytes(files.summary_md, render(summary, plots).encode())

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import TypeVar
 
+from hpo.report.evidence import Evidence
 from hpo.report.summary.answer import find_answer
 from hpo.report.summary.classification import confusion, intervals
 from hpo.report.summary.findings import find_findings
@@ -17,6 +18,7 @@ from hpo.report.summary.groups import (
 )
 from hpo.report.summary.importance import sensitivity
 from hpo.report.summary.schema import (
+    Alike,
     Analysis,
     Best,
     FlagCount,
@@ -33,11 +35,12 @@ from hpo.trial.state import State
 T = TypeVar("T")
 
 
-def analyse(records: Iterable[TrialRecord]) -> Summary:
+def analyse(records: Iterable[TrialRecord], evidence: Evidence | None = None) -> Summary:
     """Sum up a study.
 
     Args:
         records: Its trials, in any order; at least one.
+        evidence: What their losses a window say; None where there are none.
 
     Raises:
         ValueError: There is no record.
@@ -51,6 +54,8 @@ def analyse(records: Iterable[TrialRecord]) -> Summary:
         overview=_overview(trials),
         best=best,
         references=_references(done[0] if done else trials[-1], best),
+        verdict=evidence.verdict if evidence else None,
+        alike=Alike(trials=list(evidence.alike), tested=evidence.tested) if evidence else None,
         closeness=closeness(done),
         by_budget=by_budget(trials),
         by_depth=by_depth(trials),

@@ -5,7 +5,7 @@ from hpo.report.summary.schema import Analysis, Best
 
 
 def find_answer(analysis: Analysis) -> str:
-    """The answer in two or three sentences: does it beat the references, what is it, how far to trust it."""
+    """The answer in a few sentences: the verdict, the lead, what it is, how far to trust it."""
     best = analysis.best
     if best is None:
         return f"No trial completed, so there is no best trial to show. {states_in_words(analysis)}"
@@ -23,7 +23,8 @@ def find_answer(analysis: Analysis) -> str:
     else:
         better = f"{_lead(analysis, best.skill)} {_reference(best)}, {_toughest(analysis, best)}"
         first = f"{who[0].upper()}{who[1:]}, {better}{_hindsight(analysis, best)}."
-    return f"{first} {_describe(best)} {_caution(analysis)}"
+    verdict = f"{analysis.verdict.text} " if analysis.verdict else ""
+    return f"{verdict}{first} {_describe(best)} {_caution(analysis)}"
 
 
 def beats_reference(analysis: Analysis) -> bool:

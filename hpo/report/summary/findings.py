@@ -6,10 +6,13 @@ from itertools import pairwise
 
 import hpo.report.formats as fmt
 from hpo.report.summary.answer import beats_reference, n_completed, states_in_words
-from hpo.report.summary.schema import Analysis, Closeness, Finding, ForcedComparison
+from hpo.report.summary.schema import Alike, Analysis, Closeness, Finding, ForcedComparison
 from hpo.system.counts import format_budget
 from hpo.trial.flags import COLLAPSED
 from hpo.trial.origin import TPE
+
+_NAMED = 10
+"""So many trials are named one by one."""
 
 
 def find_findings(analysis: Analysis) -> list[Finding]:
@@ -150,6 +153,9 @@ def _auc(analysis: Analysis) -> Iterator[str]:
 
 
 def _closeness(analysis: Analysis) -> Iterator[str]:
+    if analysis.alike is not None:
+        yield from _alike(analysis.alike)
+        return
     close = analysis.closeness
     if close is None:
         return
@@ -164,6 +170,20 @@ def _closeness(analysis: Analysis) -> Iterator[str]:
             f"{top} lie within {spread} of each other, while {meaning}. "
             "Only the same config with several seeds can say how much of their order is chance."
         )
+
+
+def _alike(alike: Alike) -> Iterator[str]:
+    n, of = len(alike.trials), alike.tested
+    if of < 2:
+        return
+    if n == 1:
+        yield f"Trial {alike.trials[0]} can be told from each of the other {of - 1} trials (95 % confidence)."
+        return
+    named = ", ".join(map(str, alike.trials[:_NAMED])) + (", ..." if n > _NAMED else "")
+    yield (
+        f"{n} of the {of} best trials cannot be told from the best on these windows (95 % confidence set: "
+        f"{named}); the order among them is not evidence."
+    )
 
 
 def _yardstick(close: Closeness) -> tuple[float | None, str]:

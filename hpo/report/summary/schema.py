@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from hpo.scoring.evidence import Verdict
 from hpo.scoring.objective import Objective
 from hpo.trial.columns import Row
 from hpo.trial.flags import Flag
@@ -235,6 +236,18 @@ class Closeness(_Fields):
     twin_difference: float | None
 
 
+class Alike(_Fields):
+    """Trials that cannot be told from the best on these windows, by 95 % confidence.
+
+    Attributes:
+        trials: Their numbers, least mean loss first.
+        tested: Of so many, those with the least mean loss.
+    """
+
+    trials: list[int]
+    tested: int
+
+
 class FlagCount(_Fields):
     """How many trials carry a flag, and how many of them completed."""
 
@@ -258,6 +271,8 @@ class Analysis(_Fields):
     overview: Overview
     best: Best | None
     references: list[Reference]
+    verdict: Verdict | None = None
+    alike: Alike | None = None
     closeness: Closeness | None
     by_budget: list[Group]
     by_depth: list[Group]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hpo.data.base import ForecastData
 from hpo.data.season import seasonal_period
@@ -56,19 +57,32 @@ def compute_references(
     return found.with_more([_linear(folds, scorers)])
 
 
-def restore_references(folds: Sequence[ForecastData], task: Task, stored: Mapping[str, Any]) -> References:
-    """The references that a study's first run computed on the same data, without the windows' losses.
+def restore_references(
+    folds: Sequence[ForecastData],
+    task: Task,
+    stored: Mapping[str, Any],
+    losses: Mapping[str, npt.NDArray[np.floating]],
+) -> References:
+    """The references that a study's first run computed on the same data.
+
+    Args:
+        folds: The study's data.
+        task: What is forecast.
+        stored: What :meth:`References.stored` gave.
+        losses: Their losses over the windows of all folds, one after the other, by name.
 
     Raises:
         KeyError: Another version stored them.
     """
     season = stored["season"]
+    cuts = np.cumsum([len(data.splits.val) for data in folds])[:-1]
     return References(
         found=tuple(
             Reference(
                 name=name,
                 kind=kind,
                 metrics=tuple(fold[name] for fold in stored["folds"]),
+                losses=tuple(np.split(losses[name], cuts)),
                 detail=stored["details"].get(name, ""),
             )
             for name, kind in stored["kinds"].items()

@@ -29,15 +29,14 @@ class Reference:
         name: As records and pages have it.
         kind: Whether it knows a model.
         metrics: Of each fold's validation windows.
-        losses: The task's proper score of each validation window, (N,), one array a fold; none where the
-            reference was read from a manifest, which has no room for them.
+        losses: The task's proper score of each validation window, (N,), one array a fold.
         detail: How it was fitted, in words.
     """
 
     name: str
     kind: Kind
     metrics: tuple[dict[str, float], ...]
-    losses: tuple[npt.NDArray[np.float64], ...] = ()
+    losses: tuple[npt.NDArray[np.floating], ...]
     detail: str = ""
 
 
@@ -81,14 +80,6 @@ class References:
         )
 
     @property
-    def losses(self) -> tuple[dict[str, Array], ...]:
-        """The task's proper score of each validation window, by name; one a fold."""
-        return tuple(
-            {reference.name: reference.losses[i] for reference in self.found if reference.losses}
-            for i in range(len(self.scorers))
-        )
-
-    @property
     def toughest(self) -> str:
         """Name of the reference with the best proper score, whatever the objective."""
         score = self.scorers[0].task.proper_score
@@ -107,7 +98,7 @@ class References:
         )
 
     def stored(self) -> dict[str, Any]:
-        """What a manifest keeps: all but the losses of the windows."""
+        """What a manifest keeps: all but the losses of the windows, which have a file of their own."""
         return {
             "folds": list(self.by_fold),
             "naive": self.naive,

@@ -3,6 +3,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from hpo.engine.outcome import final_record
@@ -36,6 +37,7 @@ def fold_result(value=0.4, confusion=None, **metrics):
         train_metrics={"log_loss": 0.3},
         val_metrics={"log_loss": value, "prediction_range": 0.5, **metrics},
         confusion=confusion,
+        val_losses=np.full(4, value, dtype=np.float32),
     )
 
 

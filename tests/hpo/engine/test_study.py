@@ -17,9 +17,13 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
+import hpo
 from hpo.engine import context as engine_context
 from hpo.engine.context import make_context
+from hpo.engine.rerun import rerun_trial
+from hpo.report.status import read_status
 from hpo.search.forced import forced_configs
+from hpo.store.audit import compare
 from hpo.store.database import load_records, load_study, open_existing
 from hpo.store.layout import ExperimentFiles
 from hpo.store.records import read_records
@@ -107,6 +111,42 @@ def test_a_finished_study_leaves_what_the_contract_says(tiny_study):
         sum(t.numel() for n, t in load_file(files.weights(best["trial_number"])).items() if n != "offset")
         == best["architecture"]["param_count"]
     )
+
+
+def test_losses_a_window_make_the_scores_and_the_verdict(tiny_study, tmp_path):
+    out = tmp_path / "outputs"
+    shutil.copytree(tiny_study.parent, out)
+    files = ExperimentFiles(out=out, experiment=NAME)
+    records = records_of(out)
+    for record in records:
+        losses = np.load(files.losses(record.trial_number), allow_pickle=False)
+        assert len(losses) == record.split["val"].windows
+        assert losses.mean(dtype=np.float64) == pytest.approx(record.metrics.val["log_loss"], rel=1e-6)
+    summary = json.loads(files.summary_json.read_text())
+    verdict, best = summary["verdict"], rank(records)[0]
+    toughest = min(best.references, key=lambda name: best.references[name]["log_loss"])
+    assert verdict["against"] == toughest
+    difference = best.metrics.val["log_loss"] - best.references[toughest]["log_loss"]
+    assert verdict["difference"] == pytest.approx(difference, rel=1e-3, abs=1e-6)
+    assert verdict["low"] <= verdict["difference"] <= verdict["high"]
+    assert verdict["corrected_for"] == 3
+    assert best.trial_number in summary["alike"]["trials"]
+    head = "\n".join(files.summary_md.read_text().splitlines()[:8])
+    assert verdict["word"] in head.lower()
+    study = hpo.open(files.folder)
+    assert study.verdict == verdict
+    (row,) = read_status(f"sqlite:///{out}/studies.db", out)
+    assert (row.toughest, row.verdict) == (toughest, verdict)
+    # What is gone is said, and trained again to the bit.
+    kept = files.losses(1).read_bytes()
+    files.losses(1).unlink()
+    with open_existing(f"sqlite:///{out}/studies.db") as database:
+        (difference,) = compare(load_study(database, NAME), files)
+    assert (difference.kind, difference.trial_number) == ("rerun", 1)
+    files.summary_json.unlink()
+    assert hpo.open(files.folder).verdict["corrected_for"] == 3
+    assert rerun_trial(files.trial(1)).reproduced
+    assert files.losses(1).read_bytes() == kept
 
 
 def test_a_record_holds_the_trial(tiny_study):

@@ -3,6 +3,7 @@
 import pickle
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -106,10 +107,12 @@ def test_folds_that_ended_are_kept_beside_the_one_under_way(tmp_path, windows):
         train_metrics={"auc": 0.5},
         val_metrics={"auc": 0.75},
         confusion={"true_positive": 1},
+        val_losses=np.array([0.1, 0.2, 1 / 3], dtype=np.float32),
     )
     Checkpointer(path, "key", 0.0).write(go_on(fresh(1), windows, 10), [ended])
     training, again = restore(path, "key", fresh)
     assert again == [ended]
+    assert again[0].val_losses.tolist() == ended.val_losses.tolist()
     assert training.fold == 1
     assert len(training.progress.curve) == 1
 

@@ -92,7 +92,8 @@ def test_over_folds_they_are_means_and_the_season_is_that_of_the_first_training_
     for name, scores in references.metrics.items():
         expected = np.mean([one.metrics[name]["mse"] for one in each])
         assert scores["mse"] == pytest.approx(expected)
-    assert len(references.scorers) == len(references.by_fold) == len(references.losses) == 3
+    assert len(references.scorers) == len(references.by_fold) == 3
+    assert all(len(reference.losses) == 3 for reference in references.found)
 
 
 @pytest.mark.slow
@@ -102,9 +103,7 @@ def test_each_knows_its_kind_and_the_loss_of_every_window(hourly, sp500_data):
         references = compute_references([some], task, LOSS)
         fitted = {reference.name for reference in references.found if reference.kind == "fitted"}
         assert fitted == {task.linear_name}
-        (losses,) = references.losses
-        assert set(losses) == set(references.metrics)
-        for name, values in losses.items():
+        for name, (values,) in ((each.name, each.losses) for each in references.found):
             assert values.shape == some.splits.val.shape
             assert values.mean() == pytest.approx(references.metrics[name][score])
 
@@ -118,18 +117,20 @@ def test_the_toughest_has_the_best_proper_score_whatever_the_objective(hourly):
         assert references.naive != "ridge"
 
 
-def test_a_manifest_restores_them_but_for_the_losses(hourly):
+def test_a_manifest_and_their_losses_restore_them(hourly):
     _, data = hourly
     computed = compute_references([data], REGRESSION, LOSS).with_more([Missing(name="AutoARIMA", why="late")])
     stored = json.loads(json.dumps(computed.stored(), allow_nan=False))
-    restored = restore_references([data], REGRESSION, stored)
+    losses = {reference.name: reference.losses[0] for reference in computed.found}
+    restored = restore_references([data], REGRESSION, stored, losses)
     assert restored.metrics == computed.metrics
     assert restored.stored() == computed.stored()
     assert restored.missing == computed.missing
     assert (restored.naive, restored.toughest, restored.season) == ("seasonal naive (24)", "ridge", 24)
-    assert restored.losses == ({},)
+    for before, after in zip(computed.found, restored.found, strict=True):
+        assert np.array_equal(before.losses[0], after.losses[0])
     with pytest.raises(KeyError):
-        restore_references([data], REGRESSION, {"folds": [], "naive": "last value", "season": None})
+        restore_references([data], REGRESSION, {"folds": [], "naive": "last value", "season": None}, {})
 
 
 def test_what_comes_later_joins_or_replaces_them(hourly):
