@@ -8,6 +8,7 @@ Legend: N trials, W windows, U units, S places where a block may begin, B draws.
 """
 
 import math
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -112,7 +113,8 @@ def cut(units: Units, series: Array, horizon: int) -> Blocks:
 
 
 def _asked_for(deviations: Array) -> float:
-    from arch.bootstrap import optimal_block_length  # takes seconds to import
+    with warnings.catch_warnings():  # it changes the filters of whoever imports it
+        from arch.bootstrap import optimal_block_length  # takes seconds to import
 
     moving = deviations[deviations.std(axis=1) > 0.0]
     if len(moving) == 0 or moving.shape[1] < _LEAST_SERIES:
