@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from hpo.api.winner import BestTrial
-from hpo.report.evidence import find_evidence, stored_verdict
+from hpo.report.evidence import find_evidence
 from hpo.store.layout import ExperimentFiles
-from hpo.store.results import all_rows
+from hpo.store.results import all_rows, stored_verdict
 from hpo.trial.record import TrialRecord, rank
 
 

@@ -282,6 +282,13 @@ def stop_on_signals() -> Iterator[StopFlag]:
             signal.signal(number, handler)
 
 
+def show_answer(study: Study) -> None:
+    """What a run found, in a line or two."""
+    print(f"{study.experiment}: {naive_line(study)}")
+    if (verdict := study.verdict) is not None:
+        print(f"verdict    {verdict['text']}")
+
+
 def naive_line(study: Study) -> str:
     """The best trial beside its naive baseline, in one line."""
     best = study.best

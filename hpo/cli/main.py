@@ -74,15 +74,13 @@ def options(
 def run(config: Any) -> None:
     """Run a study. The same command again goes on where it stopped; a higher --trials extends it."""
     from hpo.api.session import run_study
-    from hpo.cli.console import make_display, naive_line, show_fetches, stop_on_signals
+    from hpo.cli.console import make_display, show_answer, show_fetches, stop_on_signals
 
     show_fetches()
     with stop_on_signals() as stop, make_display() as display:
         study = run_study(config, sys.argv, listener=display, stop=stop)
     print()
-    print(f"{config.experiment}: {naive_line(study)}")
-    if study.verdict is not None:
-        print(f"verdict    {study.verdict['text']}")
+    show_answer(study)
     if study.records:
         print(f"summary    {study.files.summary_md}")
     if study.best is not None:
@@ -275,7 +273,7 @@ def rebuild(
 
     found = bring_together(out, storage or default_storage(out), experiment)
     show_differences(found, mended=True, as_json=as_json)
-    if any(each.kind in ("disagree", "rerun") for differences in found.values() for each in differences):
+    if any(difference.stays for differences in found.values() for difference in differences):
         raise typer.Exit(EXIT_FOUND_SOMETHING)
 
 

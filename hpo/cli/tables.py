@@ -60,7 +60,7 @@ def show_differences(found: dict[str, list[Difference]], *, mended: bool, as_jso
     for name, differences in found.items():
         for difference in differences:
             print(f"{name}: {difference.kind}: {difference.text}")
-        open_ones = [d for d in differences if d.kind in ("disagree", "rerun") or not mended]
+        open_ones = [d for d in differences if d.stays or not mended]
         done = f"{len(differences) - len(open_ones)} mended, " if mended else ""
         print(f"{name}: {done}{len(open_ones)} differing" if differences else f"{name}: at one")
 

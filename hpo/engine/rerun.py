@@ -13,7 +13,7 @@ from hpo.execute.executors import make_executor
 from hpo.search.searcher import Verdict
 from hpo.store.layout import ExperimentFiles
 from hpo.store.records import read_record
-from hpo.store.windows import write_losses
+from hpo.store.windows import read_losses, write_losses
 from hpo.study.config import read_own_config
 from hpo.system.files import write_bytes
 from hpo.system.stop import StopFlag
@@ -101,9 +101,8 @@ def rerun_trial(path: Path) -> Rerun:
             problems=problems,
         )
         number, files = record.trial_number, context.files
-        lost = record.state == State.COMPLETE and not files.losses(number).is_file()
-        if rerun.reproduced and lost and isinstance(outcome, Finished):
-            write_losses(files, number, outcome.val_losses)
+        if rerun.reproduced and record.state == State.COMPLETE and isinstance(outcome, Finished):
+            _restore_losses(files, number, outcome)
         if not rerun.reproduced or not weights.is_file():
             return rerun
         return replace(rerun, restored=_restore(context.files, record.trial_number, weights))
@@ -115,3 +114,9 @@ def _restore(files: ExperimentFiles, number: int, weights: Path) -> Path:
     for source, target in ((weights, files.weights(number)), (config, files.bundle(number))):
         write_bytes(target, source.read_bytes())
     return files.weights(number)
+
+
+def _restore_losses(files: ExperimentFiles, number: int, outcome: Finished) -> None:
+    """Write a trial's losses a window again, where they are gone or torn."""
+    if not read_losses(files, [number], len(outcome.val_losses)):
+        write_losses(files, number, outcome.val_losses)

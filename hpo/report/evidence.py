@@ -14,7 +14,6 @@ from hpo.scoring.evidence import Verdict, confidence_set, verdict
 from hpo.scoring.evidence.units import Array
 from hpo.store.layout import ExperimentFiles
 from hpo.store.windows import Windows, read_losses, read_reference_losses, read_windows
-from hpo.system.files import read_json
 from hpo.trial.origin import TPE
 from hpo.trial.record import TrialRecord, rank
 
@@ -73,21 +72,6 @@ def find_evidence(files: ExperimentFiles, records: Sequence[TrialRecord]) -> Evi
     kept = confidence_set(field[best], **resampled)
     alike = tuple(known[i].trial_number for i in best[kept])
     return Evidence(verdict=found, alike=alike, tested=len(best))
-
-
-def stored_verdict(files: ExperimentFiles, n_trials: int | None = None) -> dict[str, Any] | None:
-    """The verdict as the last summary has it; None where there is none.
-
-    Args:
-        files: Of the experiment.
-        n_trials: Of so many trials it must be.
-    """
-    try:
-        summary = read_json(files.summary_json)
-        found, trials = summary.get("verdict"), summary["overview"]["trials"]
-    except (StorageError, AttributeError, KeyError, TypeError):
-        return None
-    return found if isinstance(found, dict) and n_trials in (None, trials) else None
 
 
 def _resampled(windows: Windows) -> dict[str, Any]:

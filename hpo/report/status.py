@@ -7,10 +7,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from hpo.errors import HpoError
-from hpo.report.evidence import stored_verdict
 from hpo.store.database import Database, load_records, load_study, open_existing, study_names
 from hpo.store.layout import ExperimentFiles
 from hpo.store.locks import is_locked
+from hpo.store.results import stored_verdict
 from hpo.study.config import StudyConfig, build_config, read_study_file
 from hpo.trial.record import TrialRecord, rank, ranked_references
 from hpo.trial.state import State

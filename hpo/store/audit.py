@@ -45,6 +45,11 @@ class Difference:
     record: TrialRecord | None = None
     path: Path | None = None
 
+    @property
+    def stays(self) -> bool:
+        """Whether :func:`mend` leaves it to a person."""
+        return self.kind in ("rerun", "disagree")
+
 
 def compare(study: StoredStudy | None, files: ExperimentFiles) -> list[Difference]:
     """Hold all trial files against storage; nothing is changed.

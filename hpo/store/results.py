@@ -4,9 +4,10 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
+from hpo.errors import StorageError
 from hpo.store.layout import ExperimentFiles
 from hpo.system.counts import format_budget
-from hpo.system.files import write_json
+from hpo.system.files import read_json, write_json
 from hpo.trial.columns import row_values
 from hpo.trial.record import TrialRecord, rank
 from hpo.trial.state import State
@@ -41,3 +42,18 @@ def drop(path: Path) -> None:
         path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             path.parent.rmdir()
+
+
+def stored_verdict(files: ExperimentFiles, n_trials: int | None = None) -> dict[str, Any] | None:
+    """The verdict as the last summary has it; None where there is none.
+
+    Args:
+        files: Of the experiment.
+        n_trials: Of so many trials it must be.
+    """
+    try:
+        summary = read_json(files.summary_json)
+        found, trials = summary.get("verdict"), summary["overview"]["trials"]
+    except (StorageError, AttributeError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, dict) and n_trials in (None, trials) else None

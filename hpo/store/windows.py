@@ -12,20 +12,24 @@ folds stand one fold after the other.
 Legend: W windows of all folds, R references.
 """
 
+from __future__ import annotations
+
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hpo.data.base import ForecastData
 from hpo.errors import StorageError
-from hpo.scoring.references import References
 from hpo.store.layout import ExperimentFiles
 from hpo.system.files import write_bytes
+
+if TYPE_CHECKING:  # they take a while to import, and who reads needs neither
+    from hpo.data.base import ForecastData
+    from hpo.scoring.references import References
 
 Losses = npt.NDArray[np.float32]
 

@@ -271,9 +271,9 @@ def rank(records: list[TrialRecord]) -> list[TrialRecord]:
 
 
 def ranked_references(record: TrialRecord) -> list[tuple[str, float]]:
-    """The references that have a score by the objective, the toughest first."""
+    """The references that have a score by the objective, the toughest first; ties by name."""
     objective = record.objective
     metrics = {record.naive.name: record.naive.metrics} | record.references
     scores = {name: objective.score(values) for name, values in metrics.items()}
     known = [(name, score) for name, score in scores.items() if score is not None]
-    return sorted(known, key=lambda pair: objective.sign * pair[1])
+    return sorted(known, key=lambda pair: (objective.sign * pair[1], pair[0]))

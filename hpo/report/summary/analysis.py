@@ -29,7 +29,7 @@ from hpo.report.summary.schema import (
 )
 from hpo.report.summary.spread import closeness, distribution
 from hpo.trial.columns import Row, row_values
-from hpo.trial.record import ClassCounts, ConfusionMatrix, TrialRecord, rank
+from hpo.trial.record import ClassCounts, ConfusionMatrix, TrialRecord, rank, ranked_references
 from hpo.trial.state import State
 
 T = TypeVar("T")
@@ -128,15 +128,17 @@ def _best(record: TrialRecord) -> Best:
 def _references(record: TrialRecord, best: Best | None) -> list[Reference]:
     """All references, best first; a naive forecast that the references leave out comes with them."""
     metrics = {record.naive.name: record.naive.metrics} | record.references
-    objective = record.objective
-    references = []
-    for name, scores in metrics.items():
-        score = objective.score(scores)
-        skill = objective.skill(best.value, score) if best is not None and score is not None else None
-        references.append(Reference(name=name, score=score, metrics=scores, skill_of_best=skill))
-    return sorted(
-        references, key=lambda row: (row.score is None, objective.sign * (row.score or 0.0), row.name)
-    )
+    scores: dict[str, float | None] = dict(ranked_references(record))
+    scores |= {name: None for name in sorted(metrics) if name not in scores}
+    return [
+        Reference(
+            name=name,
+            score=score,
+            metrics=metrics[name],
+            skill_of_best=record.objective.skill(best.value, score) if best and score is not None else None,
+        )
+        for name, score in scores.items()
+    ]
 
 
 def _flags(trials: Sequence[TrialRecord]) -> dict[str, FlagCount]:

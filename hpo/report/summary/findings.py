@@ -6,13 +6,11 @@ from itertools import pairwise
 
 import hpo.report.formats as fmt
 from hpo.report.summary.answer import beats_reference, n_completed, states_in_words
-from hpo.report.summary.schema import Alike, Analysis, Closeness, Finding, ForcedComparison
+from hpo.report.summary.order import order, selection
+from hpo.report.summary.schema import Analysis, Finding, ForcedComparison
 from hpo.system.counts import format_budget
 from hpo.trial.flags import COLLAPSED
 from hpo.trial.origin import TPE
-
-_NAMED = 10
-"""So many trials are named one by one."""
 
 
 def find_findings(analysis: Analysis) -> list[Finding]:
@@ -25,8 +23,8 @@ def find_findings(analysis: Analysis) -> list[Finding]:
         "worse_than_reference": _worse_than_reference,
         "majority": _majority,
         "auc": _auc,
-        "closeness": _closeness,
-        "selection": _selection,
+        "closeness": order,
+        "selection": selection,
         "depth": _depth,
         "budget": _budgets,
         "forced": _single_changes,
@@ -149,69 +147,6 @@ def _auc(analysis: Analysis) -> Iterator[str]:
     yield (
         f"The best trial's AUC is {fmt.score(interval.estimate)}; its 95 % interval, "
         f"{fmt.score(interval.low)} to {fmt.score(interval.high)}, {verdict}."
-    )
-
-
-def _closeness(analysis: Analysis) -> Iterator[str]:
-    if analysis.alike is not None:
-        yield from _alike(analysis.alike)
-        return
-    close = analysis.closeness
-    if close is None:
-        return
-    yardstick, meaning = _yardstick(close)
-    top, spread = f"The top {close.n}", fmt.distance(close.spread)
-    if yardstick is None:
-        yield f"{top} lie within {spread} of each other; the records do not say how much of that is chance."
-    elif close.spread <= yardstick:
-        yield f"{top} lie within {spread} of each other, and {meaning}: the order among them is not evidence."
-    else:
-        yield (
-            f"{top} lie within {spread} of each other, while {meaning}. "
-            "Only the same config with several seeds can say how much of their order is chance."
-        )
-
-
-def _alike(alike: Alike) -> Iterator[str]:
-    n, of = len(alike.trials), alike.tested
-    if of < 2:
-        return
-    if n == 1:
-        yield f"Trial {alike.trials[0]} can be told from each of the other {of - 1} trials (95 % confidence)."
-        return
-    named = ", ".join(map(str, alike.trials[:_NAMED])) + (", ..." if n > _NAMED else "")
-    yield (
-        f"{n} of the {of} best trials cannot be told from the best on these windows (95 % confidence set: "
-        f"{named}); the order among them is not evidence."
-    )
-
-
-def _yardstick(close: Closeness) -> tuple[float | None, str]:
-    """How far a score moves without a reason, and where that is taken from."""
-    if close.twin_difference is not None:
-        pairs = fmt.plural(close.twins, "pair")
-        return (
-            close.twin_difference,
-            f"near-duplicate trials differ by {fmt.distance(close.twin_difference)} ({pairs})",
-        )
-    change = fmt.distance(close.epoch_change)
-    return (
-        close.epoch_change,
-        f"their score moves by {change} from one epoch to the next (median)",
-    )
-
-
-def _selection(analysis: Analysis) -> Iterator[str]:
-    if analysis.best is None:
-        return
-    test = analysis.overview.split.get("test")
-    part = f"the test part ({fmt.plural(test.windows, 'window')})" if test else "a test part"
-    chosen = fmt.plural(n_completed(analysis), "completed trial")
-    epochs = "" if analysis.best.folds else f" of {analysis.best.training.epochs_run}"
-    yield (
-        f"The best trial is the best of {chosen}, and its epoch the best{epochs}, "
-        f"both chosen on the validation part: its score there is "
-        f"optimistic. No score on this page comes from {part}."
     )
 
 

@@ -147,6 +147,9 @@ def test_losses_a_window_make_the_scores_and_the_verdict(tiny_study, tmp_path):
     assert hpo.open(files.folder).verdict["corrected_for"] == 3
     assert rerun_trial(files.trial(1)).reproduced
     assert files.losses(1).read_bytes() == kept
+    files.losses(1).write_bytes(kept[:-1])
+    assert rerun_trial(files.trial(1)).reproduced
+    assert files.losses(1).read_bytes() == kept
 
 
 def test_a_record_holds_the_trial(tiny_study):
